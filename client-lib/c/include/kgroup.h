@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libkgroup - receive messages of a Kafka consumer group from kgroupd, the daemon of this host.
+ *
+ * The daemon is the member of the group: a program that starts, stops, crashes or is slow causes no
+ * rebalance. A program opens a consumer, takes messages, and marks each when it is done with it; what
+ * is not marked comes again, here or at another program of the group.
+ *
+ *	struct kg_error error;
+ *	struct kg_consumer *c;
+ *	struct kg_message m;
+ *	const char *topics[] = {"orders"};
+ *
+ *	if (kg_consumer_open(&c, "billing", topics, 1, NULL, &error) < 0)
+ *		errx(1, "%s\n%s", error.text, error.hint);
+ *	while (kg_consumer_receive(c, &m, -1) > 0) {
+ *		handle(m.value, m.value_bytes);
+ *		kg_consumer_mark(c, &m, NULL);
+ *	}
+ *	kg_consumer_close(c);
+ *	kg_consumer_free(c);
+ *
+ * In an event loop of your own:
+ *
+ *	for (;;) {
+ *		struct pollfd p = {kg_consumer_get_fd(c), kg_consumer_get_events(c), 0};
+ *		poll(&p, 1, kg_consumer_get_timeout_ms(c));
+ *		if (kg_consumer_process(c) < 0)
+ *			break;
+ *		while (kg_consumer_next(c, &m) > 0)
+ *			...
+ *	}
+ *
+ * Threads: the library has none; a consumer is used by one thread at a time. Fork: the consumer stays the
+ * parent's; in the child every call but kg_consumer_free() answers KG_ERR_FORKED. Signals: no handler
+ * is installed, SIGPIPE is never raised, EINTR ends no call early except kg_consumer_receive(), which then
+ * answers 0. Connection: after a loss the library reconnects by itself, says what was marked, and delivery
+ * goes on; what was not marked comes again. Nothing here ever calls abort() or exit().
+ *
+ * Text is UTF-8 and NUL-terminated unless a size stands beside it. Sizes are in bytes, times in
+ * milliseconds, offsets Kafka's own 64-bit numbers. Behaviour on the wire: kgroup-protocol(7).
+ */
+#ifndef KGROUP_H
+#define KGROUP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KG_API __attribute__((visibility("default")))
+
+struct kg_consumer;
+struct kg_options;
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/*
+ * What calls answer below 0. From -1 to -99 the daemon said it: the number is that of KG-nnnn in the
+ * documentation and the enum names the ones that programs act on. The others come from the library.
+ */
+enum kg_err {
+	KG_OK = 0,
+	KG_ERR_QUOTA = -8,	       /* this user holds as much as one user may */
+	KG_ERR_DENIED = -10,	       /* this user may not use this group */
+	KG_ERR_REPLACED = -12,	       /* another connection opened the same consumer id */
+	KG_ERR_CONFLICT = -32,	       /* the group runs with another value of a setting */
+	KG_ERR_NO_CLUSTER = -33,       /* the daemon's file has no such cluster */
+	KG_ERR_NO_GROUP = -34,	       /* no such group, and clients may open no others */
+	KG_ERR_SETTING = -35,	       /* a setting is unknown or breaks its rule */
+	KG_ERR_BAD_TOPIC = -36,	       /* a topic name that Kafka forbids */
+	KG_ERR_NO_TOPICS = -37,	       /* the consumer names no topic */
+	KG_ERR_NO_CLAIM = -38,	       /* the partition is not held by this consumer */
+	KG_ERR_MESSAGE_TOO_LARGE = -39, /* a message is larger than max.frame */
+	KG_ERR_COMMIT = -40,	       /* Kafka refused the commit */
+	KG_ERR_BROKER = -41,	       /* the cluster does not answer */
+	KG_ERR_AUTH = -42,	       /* the cluster refused the daemon's credentials */
+	KG_ERR_UNKNOWN_TOPIC = -43,    /* the cluster has no such topic */
+	KG_ERR_OFFSET_RESET = -44,     /* the position was outside the log */
+	KG_ERR_GROUP = -45,	       /* the group coordinator refused */
+	KG_ERR_FENCED = -46,	       /* another member has the same group.instance.id */
+	KG_ERR_LOST = -47,	       /* the group gave the partitions away without waiting */
+	KG_ERR_TIMEOUT = -48,	       /* no answer came in time */
+	KG_ERR_STOPPING = -49,	       /* the daemon is stopping */
+	KG_ERR_OVERFLOW = -53,	       /* events came faster than they were read; the text has the count */
+
+	KG_ERR_ARGUMENT = -100,	       /* an argument is NULL, negative or out of its range */
+	KG_ERR_UNREACHABLE = -101,     /* the daemon's socket does not answer; the text says why */
+	KG_ERR_PROTOCOL = -102,	       /* the daemon sent what the protocol does not allow */
+	KG_ERR_MEMORY = -103,	       /* no memory */
+	KG_ERR_CLOSED = -104,	       /* the consumer is closed */
+	KG_ERR_FORKED = -105,	       /* the consumer belongs to the parent process */
+	KG_ERR_DISCONNECTED = -106,    /* the connection broke before the answer came */
+};
+
+struct kg_error {
+	int code;	/* KG_OK or one of kg_err */
+	char text[512]; /* what happened and why */
+	char hint[256]; /* how to mend it; may be empty */
+};
+
+/* The name of an error, static, never NULL. Any thread. */
+KG_API const char *kg_strerror(int code);
+
+/* The library's version, "0.1.0", static. */
+KG_API const char *kg_version(void);
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+/*
+ * Options of a consumer, by name. Names of the library:
+ *	socket			daemon's socket; default $KGROUP_SOCKET, else /run/kgroupd/kgroupd.sock
+ *	cluster			cluster of the daemon's file; default: its only one, or the group's
+ *	name			this program's name in status and logs; default: the process's name
+ *	open.timeout		how long kg_consumer_open() waits; default 10s
+ *	request.timeout		how long calls wait that take no timeout; default 30s
+ *	credit.messages		messages the library holds ahead at most; default 20000
+ *	credit.bytes		bytes of them at most, the last message may overshoot; default 1048576
+ *	max.frame		largest message in bytes with its frame; default 68157440 (65 MiB)
+ * and the settings of kgroup-protocol(7): of the group (strategy, session.timeout, heartbeat.interval,
+ * initial.offset, commit.interval, commit.retries) and of the consumer (dwell.time, errors ...).
+ * Durations take ms, s, m, h; a plain number is milliseconds. Unset = the group's or the default.
+ */
+
+/* New options with nothing set. Owned by the caller. NULL: no memory. */
+KG_API struct kg_options *kg_options_new(void);
+
+/* Frees; NULL is fine. Always NULL. */
+KG_API struct kg_options *kg_options_free(struct kg_options *o);
+
+/*
+ * Sets one option; both texts are copied. A later call replaces an earlier one.
+ * 0, KG_ERR_ARGUMENT, KG_ERR_SETTING (unknown name or bad value; error says which rule), KG_ERR_MEMORY.
+ * error: out, may be NULL.
+ */
+KG_API int kg_options_set(struct kg_options *o, const char *name, const char *value, struct kg_error *error);
+
+/*
+ * Checks the rules that several options break together, and names the first that is broken.
+ * 0 or KG_ERR_SETTING. error: out, may be NULL. kg_consumer_open() does this too.
+ */
+KG_API int kg_options_validate(const struct kg_options *o, struct kg_error *error);
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+/*
+ * Connects to the daemon and becomes a consumer of a group. Blocks until the group is joined, at most
+ * open.timeout; when that passes and the daemon has accepted the consumer, the call succeeds all the same
+ * and kg_consumer_state() says what the group waits for (a broker that is down is a state, no error).
+ *	out		the consumer, owned by the caller; untouched on error
+ *	group		name in the daemon's file, or group.id; not NULL
+ *	topics		n_topics names, copied; at least one
+ *	options		copied; may be NULL
+ *	error		out, may be NULL
+ * 0, KG_ERR_ARGUMENT, KG_ERR_UNREACHABLE (tried again until open.timeout), KG_ERR_MEMORY, KG_ERR_PROTOCOL, or
+ * what the daemon says: KG_ERR_DENIED, _QUOTA, _CONFLICT, _NO_CLUSTER, _NO_GROUP, _SETTING, _BAD_TOPIC,
+ * _NO_TOPICS, _STOPPING. On error nothing is left open.
+ */
+KG_API int kg_consumer_open(struct kg_consumer **out, const char *group, const char *const *topics, size_t n_topics,
+			    const struct kg_options *options, struct kg_error *error);
+
+enum kg_state {
+	KG_STATE_CONNECTING,   /* the library looks for the daemon, or the daemon for the cluster */
+	KG_STATE_JOINING,      /* the group is being joined, or rebalances */
+	KG_STATE_JOINED,       /* messages come when there are any */
+	KG_STATE_LEAVING,      /* the daemon stops */
+	KG_STATE_FAILED,       /* the cluster or the group refuses; tried again by the daemon */
+	KG_STATE_CLOSED,       /* kg_consumer_close() was called, or an error ended the consumer */
+};
+
+/* The state and, if text is not NULL, what it waits for: valid until the next call. Never blocks. */
+KG_API enum kg_state kg_consumer_state(const struct kg_consumer *c, const char **text);
+
+/*
+ * Ends delivery, has what was marked committed, and disconnects. Blocks until the broker has answered, at
+ * most request.timeout. Marked = committed when it answers 0. Calling it again answers 0.
+ * 0, KG_ERR_COMMIT, KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED, KG_ERR_FORKED. Closed in every case.
+ */
+KG_API int kg_consumer_close(struct kg_consumer *c);
+
+/* Frees the consumer. Without a close before, the daemon takes what it was sent and sees us go. NULL is fine. Always NULL. */
+KG_API struct kg_consumer *kg_consumer_free(struct kg_consumer *c);
+
+/* The last error on this consumer, with text and hint; code KG_OK: none. Valid until the next call. */
+KG_API const struct kg_error *kg_consumer_error(const struct kg_consumer *c);
+
+/* ---- event loops ----------------------------------------------------------------------------- */
+
+/* A descriptor to poll, the same for the consumer's life, not to be read or closed; -1 in a forked child. */
+KG_API int kg_consumer_get_fd(const struct kg_consumer *c);
+
+/* Events to poll it for, as of poll(2). */
+KG_API short kg_consumer_get_events(const struct kg_consumer *c);
+
+/* How long to poll at most, for poll(2): 0 while something is buffered, -1 for ever. */
+KG_API int kg_consumer_get_timeout_ms(const struct kg_consumer *c);
+
+/*
+ * Sends what waits, reads what came, reconnects when it is time. Never blocks. Messages that were handed out
+ * stay valid. 0 or a sticky error: KG_ERR_CLOSED, _FORKED, _PROTOCOL, _MEMORY, or what the daemon ended us with.
+ */
+KG_API int kg_consumer_process(struct kg_consumer *c);
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+enum kg_timestamp_type { KG_TIMESTAMP_NONE, KG_TIMESTAMP_CREATE, KG_TIMESTAMP_LOG_APPEND };
+
+/* A message. Everything it points to belongs to the consumer and is valid as the call says that gave it. */
+struct kg_message {
+	const char *topic;
+	int32_t partition;
+	int32_t timestamp_type; /* enum kg_timestamp_type */
+	int64_t offset;
+	int64_t timestamp_ms; /* since 1970; -1: none */
+	const void *key;      /* NULL is Kafka's null, which is not empty */
+	size_t key_bytes;
+	const void *value; /* NULL is Kafka's null (a tombstone), which is not empty */
+	size_t value_bytes;
+	size_t n_headers;
+	uint64_t taken_us; /* CLOCK_MONOTONIC when the daemon had it, in microseconds */
+	struct {	   /* the library's */
+		const void *headers;
+		size_t headers_bytes;
+		uint64_t epoch;
+		uint32_t claim;
+	} internal;
+};
+
+struct kg_header {
+	const char *name; /* name_bytes long, not terminated */
+	size_t name_bytes;
+	const void *value; /* NULL is Kafka's null */
+	size_t value_bytes;
+};
+
+/*
+ * The next message that has already arrived. Never blocks, reads no socket when one is buffered.
+ * Valid until the next call of next, next_batch or receive, over reconnects too.
+ * 1: there is one; 0: none now; below 0 as kg_consumer_process().
+ */
+KG_API int kg_consumer_next(struct kg_consumer *c, struct kg_message *m);
+
+/* The same for up to max messages, all valid until the next call. Their number, 0, or below 0. */
+KG_API int kg_consumer_next_batch(struct kg_consumer *c, struct kg_message *m, size_t max);
+
+/* Like next, but waits up to timeout_ms (-1: for ever; 0: not) for one. A signal ends the wait with 0. */
+KG_API int kg_consumer_receive(struct kg_consumer *c, struct kg_message *m, int timeout_ms);
+
+/* Header i of a message, 0 <= i < n_headers, in the producer's order. 0 or KG_ERR_ARGUMENT. */
+KG_API int kg_message_get_header(const struct kg_message *m, size_t i, struct kg_header *header);
+
+/* The last header of that name. 1: found; 0: none. */
+KG_API int kg_message_find_header(const struct kg_message *m, const char *name, struct kg_header *header);
+
+/* ---- marks and commits ----------------------------------------------------------------------- */
+
+enum kg_verdict {
+	KG_ACCEPTED,	 /* it counts */
+	KG_IGNORED,	 /* not above what is marked already */
+	KG_STALE,	 /* the partition was released, or rewound, since */
+	KG_NOT_OWNED,	 /* this consumer does not hold the partition */
+	KG_OUT_OF_RANGE, /* below 0, or at or beyond the end of the log */
+};
+
+/*
+ * Marks a message as done, and all below it in its partition. Never blocks: the daemon hears of it with the next
+ * call that talks to it, and commits it within commit.interval. m may be a copy whose payload is gone.
+ * metadata: committed with it, UTF-8, may be NULL; brokers take 4096 bytes by default.
+ * 0 also when the claim is gone by now (it counts as stale then), KG_ERR_ARGUMENT, _MEMORY, _CLOSED, _FORKED.
+ */
+KG_API int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m, const char *metadata);
+
+/*
+ * The same by topic, partition and offset. With verdict NULL it never blocks. Else it waits for the daemon's answer,
+ * at most request.timeout, and stores it: one of kg_verdict.
+ * Also KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED.
+ */
+KG_API int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int32_t partition, int64_t offset,
+				   const char *metadata, int *verdict);
+
+/*
+ * Commits what is marked, and waits for the broker's answer, at most timeout_ms (-1: request.timeout).
+ * 0; KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _CLOSED, _FORKED, _DISCONNECTED.
+ */
+KG_API int kg_consumer_commit(struct kg_consumer *c, int timeout_ms);
+
+/* The same without waiting: the answer is a KG_EVENT_COMMITTED with this request number. */
+KG_API int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request);
+
+/* ---- claims ---------------------------------------------------------------------------------- */
+
+#define KG_OFFSET_EARLIEST (-2)
+#define KG_OFFSET_LATEST   (-1)
+
+/* A partition held by this consumer. */
+struct kg_claim {
+	const char *topic;
+	int32_t partition;
+	int paused;	     /* 1: kg_consumer_pause() holds it */
+	int64_t initial;     /* where it began: an offset, or KG_OFFSET_EARLIEST or _LATEST */
+	int64_t start;	     /* offset of its first message at that time */
+	int64_t committed;   /* committed offset when it was handed to us; -1: none */
+	const char *metadata; /* committed with it, metadata_bytes long; NULL: none */
+	size_t metadata_bytes;
+	int64_t high;	     /* high water mark when it was handed to us; -1: unknown */
+	int64_t marked;	     /* highest mark here; -1: none */
+};
+
+/*
+ * The claims, sorted by topic and partition; without those that are being released. Valid until the next call.
+ * Their number. claims: out, may be NULL. Empty after close.
+ */
+KG_API size_t kg_consumer_assignment(struct kg_consumer *c, const struct kg_claim **claims);
+
+/*
+ * Stops or resumes sending of a claim; topic NULL: of all. Messages that have arrived are set aside and come first
+ * after resume. Gone with the claim. Never blocks. 0, KG_ERR_NO_CLAIM, _MEMORY, _CLOSED, _FORKED.
+ */
+KG_API int kg_consumer_pause(struct kg_consumer *c, const char *topic, int32_t partition);
+KG_API int kg_consumer_resume(struct kg_consumer *c, const char *topic, int32_t partition);
+
+/*
+ * Says that nothing more will be marked of a claim that is being released, so that the rebalance need not wait for
+ * dwell.time. Done by itself when the last message handed out is marked. topic NULL: all. 0 as above.
+ */
+KG_API int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition);
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+enum kg_event_type {
+	KG_EVENT_STATE,	    /* kg_consumer_state() changed */
+	KG_EVENT_ASSIGNED,  /* topic, partition: a claim came */
+	KG_EVENT_RELEASING, /* topic, partition: a claim will end; mark what you have, dwell_ms is left */
+	KG_EVENT_RELEASED,  /* topic, partition: it has ended */
+	KG_EVENT_COMMITTED, /* request, error: answer to kg_consumer_commit_start() */
+	KG_EVENT_ERROR,	    /* error, context, and topic and partition if it belongs to one; asked for by errors = yes */
+};
+
+struct kg_event {
+	enum kg_event_type type;
+	const char *topic;   /* or NULL */
+	int32_t partition;   /* or -1 */
+	uint32_t request;
+	uint32_t dwell_ms;
+	const char *context; /* heartbeat, topics, commit, rebalance, partition, group; or NULL */
+	struct kg_error error;
+};
+
+/*
+ * The next event. Not reading them blocks nothing: the library keeps the last 256 and counts the rest, which is
+ * told as KG_ERR_OVERFLOW. Valid until the next call of this function. 1: there is one; 0: none. Never blocks.
+ */
+KG_API int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
