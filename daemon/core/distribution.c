@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Distribution of this daemon's partitions among the consumers of this host.
+ *
+ * Pure: who should hold what, from who subscribes to what and who holds what. What to do about it
+ * (release, wait, assign) is group.c's. Range and roundrobin look at one topic at a time: P owned
+ * partitions in order, M subscribed consumers in byte order of their ids (parity.md E1, E2). The
+ * sticky strategy keeps every partition where it is unless another consumer is at least two short,
+ * so that it moves the fewest. A partition whose topic nobody subscribes to is nobody's. Allocates
+ * nothing.
+ */
+#include "daemon/core/distribution.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool subscribes(const struct dist_consumer *c, const char *topic)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_topics; i++)
+		if (!strcmp(c->topics[i], topic))
+			return true;
+	return false;
+}
+
+/* The consumers of one topic, counted, and the n-th of them. */
+static size_t count_subscribers(const struct dist_consumer *c, size_t n, const char *topic)
+{
+	size_t i, m = 0;
+
+	for (i = 0; i < n; i++)
+		m += subscribes(&c[i], topic);
+	return m;
+}
+
+static int nth_subscriber(const struct dist_consumer *c, const char *topic, size_t nth)
+{
+	int i = 0;
+
+	for (;; i++)
+		if (subscribes(&c[i], topic) && !nth--)
+			return i;
+}
+
+/* floor(i * P / M + 0.5) */
+static size_t boundary(size_t i, size_t n_partitions, size_t n_members)
+{
+	return (2 * i * n_partitions + n_members) / (2 * n_members);
+}
+
+static size_t range_member(size_t index, size_t n_partitions, size_t n_members)
+{
+	size_t i = 0;
+
+	while (boundary(i + 1, n_partitions, n_members) <= index)
+		i++;
+	return i;
+}
+
+static void by_topic(enum kgp_strategy strategy, const struct dist_consumer *c, size_t n,
+		     struct dist_partition *p, size_t n_p)
+{
+	size_t i, member, m = count_subscribers(c, n, p->topic);
+
+	for (i = 0; i < n_p; i++) {
+		member = !m || strategy == KGP_ROUNDROBIN ? i : range_member(i, n_p, m);
+		p[i].desired = m ? nth_subscriber(c, p->topic, member % m) : -1;
+	}
+}
+
+/* The subscriber of a topic with the fewest partitions, the first of several; -1: none. */
+static int least_loaded(const struct dist_consumer *c, size_t n, const char *topic)
+{
+	int best = -1;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (subscribes(&c[i], topic) && (best < 0 || c[i].n_held < c[best].n_held))
+			best = (int)i;
+	return best;
+}
+
+static void hold(struct dist_consumer *c, struct dist_partition *p, int desired)
+{
+	if (p->desired >= 0)
+		c[p->desired].n_held--;
+	if (desired >= 0)
+		c[desired].n_held++;
+	p->desired = desired;
+}
+
+/* Moves one partition to a consumer that has at least two fewer; the last of the fullest consumer
+ * first. */
+static bool level_once(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p)
+{
+	struct dist_partition *best = NULL;
+	int to, best_to = -1;
+	size_t i;
+
+	for (i = n_p; i-- > 0;) {
+		if (p[i].desired < 0 || (best && c[p[i].desired].n_held <= c[best->desired].n_held))
+			continue;
+		to = least_loaded(c, n, p[i].topic);
+		if (c[to].n_held + 2 > c[p[i].desired].n_held)
+			continue;
+		best = &p[i];
+		best_to = to;
+	}
+	if (best)
+		hold(c, best, best_to);
+	return best != NULL;
+}
+
+static void sticky(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		c[i].n_held = 0;
+	for (i = 0; i < n_p; i++) {
+		p[i].desired = -1;
+		if (p[i].holder >= 0 && subscribes(&c[p[i].holder], p[i].topic))
+			hold(c, &p[i], p[i].holder);
+	}
+	for (i = 0; i < n_p; i++)
+		if (p[i].desired < 0)
+			hold(c, &p[i], least_loaded(c, n, p[i].topic));
+	while (level_once(c, n, p, n_p))
+		;
+}
+
+void distribution_compute(enum kgp_strategy strategy, struct dist_consumer *consumers,
+			  size_t n_consumers, struct dist_partition *partitions,
+			  size_t n_partitions)
+{
+	size_t from, to;
+
+	if (strategy == KGP_COOPERATIVE_STICKY) {
+		sticky(consumers, n_consumers, partitions, n_partitions);
+		return;
+	}
+	for (from = 0; from < n_partitions; from = to) {
+		for (to = from + 1; to < n_partitions; to++)
+			if (strcmp(partitions[from].topic, partitions[to].topic))
+				break;
+		by_topic(strategy, consumers, n_consumers, partitions + from, to - from);
+	}
+}
