@@ -60,7 +60,7 @@ struct config_cluster {
 	bool allow_dynamic;
 	struct config_access access;   /* of groups that clients open by themselves */
 	struct config_origin *origins; /* by key of config_keys.def */
-	struct config_origin section;  /* its header line is not known: line of its first key */
+	struct config_origin section;  /* its header */
 };
 
 struct config_group {
