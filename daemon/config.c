@@ -24,7 +24,7 @@ int config_load(const char *file, const struct config_hooks *hooks, struct confi
 {
 	struct config *config = config_alloc(sizeof(*config));
 	struct config_source source;
-	size_t n_errors = errors->n_errors;
+	size_t n_errors = errors->n_errors, n_warnings = errors->n_warnings;
 
 	config->file = config_strdup(file);
 	config_source_read(&source, file, errors);
@@ -33,6 +33,7 @@ int config_load(const char *file, const struct config_hooks *hooks, struct confi
 	/* Sections that could not be read would only be reported as missing. */
 	if (errors->n_errors == n_errors || config->n_clusters > 0)
 		config_check(config, errors);
+	config_errors_sort(errors, n_errors, n_warnings, config->files, config->n_files);
 	if (errors->n_errors > n_errors)
 		config = config_free(config);
 	*out = config;

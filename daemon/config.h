@@ -113,10 +113,15 @@ struct config_hooks {
 };
 
 struct config_error {
-	char *text; /* "file:line: what, why, how to mend it" */
+	char *text;	  /* "file:line: what, why, how to mend it" */
+	const char *file; /* NULL once loading is over */
+	unsigned line;
 };
 
-/* Zero before its first use. Warnings alone do not make config_load() fail. */
+/*
+ * Zero before its first use; in the order of files and lines. Warnings alone do not make
+ * config_load() fail.
+ */
 struct config_errors {
 	struct config_error *errors, *warnings;
 	size_t n_errors, n_warnings;

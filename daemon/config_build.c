@@ -64,17 +64,31 @@ static const char *comment_hint(const char *value)
 	return "";
 }
 
+static bool is_quoted(const char *value)
+{
+	size_t n_bytes = strlen(value);
+
+	return n_bytes >= 2 && (value[0] == '"' || value[0] == '\'') &&
+	       value[n_bytes - 1] == value[0];
+}
+
+/* A refused value leaves a place without a line: config_check.c makes no second error of it. */
 static void apply_key(struct builder *builder, const struct config_key *key, void *object,
 		      struct config_origin *origins, const struct config_setting *setting)
 {
+	struct config_origin *origin = &origins[config_key_index(key)];
 	char why[CONFIG_KEY_WHY_BYTES];
 
-	if (config_key_set(key, object, setting->value, why) < 0)
+	if (is_quoted(setting->value))
+		config_errors_add(builder->errors, &setting->at,
+				  "%s is written without quotes: remove them", key->name);
+	else if (config_key_set(key, object, setting->value, why) < 0)
 		config_errors_add(builder->errors, &setting->at, "%s %s, not '%s'%s", key->name,
 				  why, config_show(setting->value).text,
 				  comment_hint(setting->value));
 	else
-		origins[config_key_index(key)] = setting->at;
+		origin->line = setting->at.line;
+	origin->file = setting->at.file;
 }
 
 static bool add_misplaced(struct builder *builder, const struct config_setting *setting)
@@ -263,7 +277,7 @@ static const char *find_name_fault(const struct config *config, enum section_kin
 	if (kind == SECTION_DAEMON || kind == SECTION_KAFKA)
 		return name[0] ? "takes no name: remove it" : NULL;
 	if (!name[0])
-		return "needs a name: write it behind the word";
+		return "needs a name: write [cluster NAME], [group NAME]";
 	if (strpbrk(name, " \t"))
 		return "has a space in its name: use one word";
 	if (strlen(name) > SECTION_NAME_MAX_BYTES)

@@ -172,9 +172,17 @@ static void add_unknown_cluster(const struct config *config, const struct config
 			  text[0] ? text : ": write one, or name another cluster");
 }
 
+/* Its value was refused, and an error about it is there already. */
+static bool is_bad(const struct config_group *group, enum config_key_id id)
+{
+	return group->origins[id].file && group->origins[id].line == 0;
+}
+
 static void find_cluster(struct config *config, struct config_group *group,
 			 struct config_errors *errors)
 {
+	if (is_bad(group, CONFIG_KEY_group_CLUSTER))
+		return;
 	if (!group->cluster_name) {
 		if (config->n_clusters == 1)
 			group->cluster = config->clusters;
@@ -200,7 +208,8 @@ static bool is_kip848(const struct config_group *group)
 
 static void check_heartbeat(const struct config_group *group, struct config_errors *errors)
 {
-	if (group->heartbeat_interval_ms <= group->session_timeout_ms / 3)
+	if (group->heartbeat_interval_ms <= group->session_timeout_ms / 3 ||
+	    is_bad(group, CONFIG_KEY_group_SESSION_TIMEOUT))
 		return;
 	config_errors_add(errors, origin_of(group, CONFIG_KEY_group_HEARTBEAT_INTERVAL),
 			  "heartbeat.interval (%u ms) is above a third of session.timeout (%u ms): "
@@ -248,13 +257,15 @@ static void check_max_poll(const struct config_group *group, struct config_error
 
 static void check_join(const struct config_group *group, struct config_errors *errors)
 {
-	if (group->join == CONFIG_JOIN_ALWAYS && group->n_topics == 0)
+	if (group->join == CONFIG_JOIN_ALWAYS && group->n_topics == 0 &&
+	    !is_bad(group, CONFIG_KEY_group_TOPICS))
 		config_errors_add(
 			errors, origin_of(group, CONFIG_KEY_group_JOIN),
 			"[group %s] has join = always and no topics: write topics = NAME, "
 			"NAME",
 			group->alias);
-	if (group->join != CONFIG_JOIN_ALWAYS && group->n_topics > 0)
+	if (group->join != CONFIG_JOIN_ALWAYS && group->n_topics > 0 &&
+	    !is_bad(group, CONFIG_KEY_group_JOIN))
 		config_errors_warn(errors, origin_of(group, CONFIG_KEY_group_TOPICS),
 				   "topics of [group %s] does nothing without join = always: "
 				   "clients name their topics themselves",

@@ -30,14 +30,28 @@ __attribute__((format(printf, 2, 0))) static char *error_text(const struct confi
 	return text;
 }
 
+__attribute__((format(printf, 4, 0))) static void error_list_add(struct config_error **list,
+								 size_t *n,
+								 const struct config_origin *at,
+								 const char *format, va_list args)
+{
+	struct config_error error = {.text = error_text(at, format, args)};
+
+	if (at) {
+		error.file = at->file;
+		error.line = at->line;
+	}
+	*list = config_grow(*list, *n, sizeof(**list));
+	(*list)[(*n)++] = error;
+}
+
 void config_errors_add(struct config_errors *errors, const struct config_origin *at,
 		       const char *format, ...)
 {
 	va_list args;
 
-	errors->errors = config_grow(errors->errors, errors->n_errors, sizeof(*errors->errors));
 	va_start(args, format);
-	errors->errors[errors->n_errors++].text = error_text(at, format, args);
+	error_list_add(&errors->errors, &errors->n_errors, at, format, args);
 	va_end(args);
 }
 
@@ -46,11 +60,57 @@ void config_errors_warn(struct config_errors *errors, const struct config_origin
 {
 	va_list args;
 
-	errors->warnings =
-		config_grow(errors->warnings, errors->n_warnings, sizeof(*errors->warnings));
 	va_start(args, format);
-	errors->warnings[errors->n_warnings++].text = error_text(at, format, args);
+	error_list_add(&errors->warnings, &errors->n_warnings, at, format, args);
 	va_end(args);
+}
+
+/* ---- order --------------------------------------------------------------------------------- */
+
+struct file_order {
+	char *const *files;
+	size_t n_files;
+};
+
+static size_t rank_of(const struct config_error *error, const struct file_order *order)
+{
+	size_t rank = 0;
+
+	while (rank < order->n_files && error->file != order->files[rank])
+		rank++;
+	return rank;
+}
+
+static bool is_before(const struct config_error *a, const struct config_error *b,
+		      const struct file_order *order)
+{
+	size_t rank_a = rank_of(a, order), rank_b = rank_of(b, order);
+
+	return rank_a != rank_b ? rank_a < rank_b : a->line < b->line;
+}
+
+/* By insertion: stable, and the lists are short. */
+static void error_list_sort(struct config_error *list, size_t n, const struct file_order *order)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct config_error moved = list[i];
+		size_t to = i;
+
+		for (; to > 0 && is_before(&moved, &list[to - 1], order); to--)
+			list[to] = list[to - 1];
+		list[to] = moved;
+	}
+	for (size_t i = 0; i < n; i++)
+		list[i].file = NULL;
+}
+
+void config_errors_sort(struct config_errors *errors, size_t n_errors, size_t n_warnings,
+			char *const *files, size_t n_files)
+{
+	struct file_order order = {.files = files, .n_files = n_files};
+
+	error_list_sort(errors->errors + n_errors, errors->n_errors - n_errors, &order);
+	error_list_sort(errors->warnings + n_warnings, errors->n_warnings - n_warnings, &order);
 }
 
 static void error_list_free(struct config_error *list, size_t n)

@@ -132,6 +132,17 @@ static bool check_bytes(struct text *text)
 	return r != (size_t)-1;
 }
 
+/* The library would skip it, our look at the lines would not; the line numbers stay. */
+static void blank_byte_order_mark(struct text *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	if (strncmp(text->bytes, mark, strlen(mark)) != 0)
+		return;
+	text->n_bytes -= strlen(mark);
+	memmove(text->bytes, text->bytes + strlen(mark), text->n_bytes + 1);
+}
+
 /* ---- lines --------------------------------------------------------------------------------- */
 
 static char *next_line(char *line)
@@ -161,8 +172,7 @@ static void comment_out(char *line)
 	bool is_header = line[0] == '[';
 
 	do {
-		if (line[0] != '\n' && line[0] != '\0')
-			line[0] = '#';
+		memset(line, '#', strcspn(line, "\n"));
 		line = next_line(line);
 	} while (is_header && line && line[0] != '[');
 }
@@ -400,6 +410,7 @@ void config_file_read(const char *file, struct config_section **sections, size_t
 		return;
 	}
 	if (text.n_bytes > 0 && check_bytes(&text)) {
+		blank_byte_order_mark(&text);
 		check_lines(&text);
 		while (parse_once(&text, sections, n_sections))
 			;

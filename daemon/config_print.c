@@ -15,9 +15,9 @@
 #define VALUE_COLUMNS 44
 
 /* Line ends (of PEM texts) as they are written in the file. */
-static void print_value(const char *key, const char *value, FILE *to)
+static void print_value(const char *prefix, const char *key, const char *value, FILE *to)
 {
-	int n = fprintf(to, "%s = ", key);
+	int n = fprintf(to, "%s%s = ", prefix, key);
 
 	for (; *value; value++) {
 		if (*value == '\n')
@@ -45,7 +45,7 @@ static void print_keys(enum config_scope scope, const void *object,
 		if (config_keys[i].scope != scope)
 			continue;
 		value = config_key_format(&config_keys[i], object);
-		print_value(config_keys[i].name, value, to);
+		print_value("", config_keys[i].name, value, to);
 		print_origin(origins[i].file, origins[i].line, to);
 		free(value);
 	}
@@ -54,8 +54,7 @@ static void print_keys(enum config_scope scope, const void *object,
 static void print_kafka(const char *prefix, const struct config_pair *pairs, size_t n, FILE *to)
 {
 	for (size_t i = 0; i < n; i++) {
-		fputs(prefix, to);
-		print_value(pairs[i].key, pairs[i].secret ? "***" : pairs[i].value, to);
+		print_value(prefix, pairs[i].key, pairs[i].secret ? "***" : pairs[i].value, to);
 		print_origin(pairs[i].file, pairs[i].line, to);
 	}
 }

@@ -59,10 +59,12 @@ static struct config_origin take_origin(struct reload *reload, struct config_ori
 /* ---- keys of ours -------------------------------------------------------------------------- */
 
 static void reload_key(struct reload *reload, const struct config_key *key, void *running,
-		       void *fresh)
+		       void *fresh, const char *note_of_origin)
 {
 	char *before = config_key_format(key, running), *after = config_key_format(key, fresh);
-	char *line = config_printf("%s %s: %s -> %s", reload->section, key->name, before, after);
+	const char *note = strcmp(before, after) != 0 ? "" : note_of_origin;
+	char *line =
+		config_printf("%s %s: %s -> %s%s", reload->section, key->name, before, after, note);
 
 	if (key->flags & CONFIG_RELOAD) {
 		config_key_swap(key, running, fresh);
@@ -95,7 +97,9 @@ static void reload_keys(struct reload *reload, enum config_scope scope, void *ru
 			continue;
 		same = is_same(key, running, fresh, &running_origins[i], &fresh_origins[i]);
 		if (!same)
-			reload_key(reload, key, running, fresh);
+			reload_key(reload, key, running, fresh,
+				   fresh_origins[i].file ? " (now explicit)"
+							 : " (now the default)");
 		if (same || (key->flags & CONFIG_RELOAD))
 			running_origins[i] = take_origin(reload, fresh_origins[i]);
 	}

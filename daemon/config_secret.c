@@ -27,7 +27,13 @@ bool config_key_is_secret(const char *key)
 {
 	/* "pass" covers password, passphrase and their misspellings. */
 	static const char *const words[] = {
-		"pass", "secret", "key.pem", "private.key", "jaas", "sasl.oauthbearer.config",
+		"pass",
+		"pasw",
+		"secret",
+		"key.pem",
+		"private.key",
+		"jaas",
+		"sasl.oauthbearer.config",
 	};
 	static const char *const not_secret[] = {"private.key.file", "private.key.location"};
 
