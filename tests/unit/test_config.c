@@ -233,6 +233,12 @@ static void long_bad_values_are_shown_short_and_printable(void **state)
 	assert_true(strlen(f->errors.errors[0].text) < 300);
 }
 
+static void bad_bool_says_yes_or_no(void **state)
+{
+	assert_refuses(*state, MINIMAL "allow.dynamic = maybe\n[group a]\n", 3,
+		       "must be yes or no, not 'maybe'");
+}
+
 /* ---- names --------------------------------------------------------------------------------- */
 
 static void unknown_keys_are_answered_with_the_nearest(void **state)
@@ -506,6 +512,7 @@ int main(void)
 		TEST(heartbeat_default_follows_a_short_session_timeout),
 		TEST(bad_values_say_form_range_and_what_was_given),
 		TEST(long_bad_values_are_shown_short_and_printable),
+		TEST(bad_bool_says_yes_or_no),
 		TEST(unknown_keys_are_answered_with_the_nearest),
 		TEST(bad_sections_say_which_there_are),
 		TEST(rules_between_settings_name_the_line_to_mend),
