@@ -4,9 +4,10 @@
  *
  * The one message that is written and read millions of times a second, so it has a writer that
  * reserves once and a reader that looks at each byte once: a frame need not be checked whole before
- * its first record is handed out, each record is checked as it comes. Bytes are the same as the codec's
- * (a test compares); the reader takes every form of a number that the codec takes. Owns nothing: records
- * point into the frame. The writer's caller keeps a frame below its peer's limit.
+ * its first record is handed out, each record is checked as it comes. The reader takes and refuses
+ * what the codec does, with the same codes (a test compares); the writer means the same but spends
+ * four bytes more, for the number of records is known last. Owns nothing: records point into the
+ * frame. The writer's caller keeps a frame below its peer's limit, and no value reaches 4 GiB.
  */
 #include "proto/batch.h"
 
@@ -15,13 +16,22 @@
 #include <assert.h>
 #include <endian.h>
 
+enum { HEAD_FIELDS = 5, FIELDS = 6 }; /* of the message with its number; of a record */
+
+/* What may still be opened inside of each, of the KGP_MAX_DEPTH of a frame. */
+enum {
+	DEPTH_IN_MESSAGE = KGP_MAX_DEPTH - 1,
+	DEPTH_IN_RECORD = KGP_MAX_DEPTH - 3,
+	DEPTH_IN_HEADER = KGP_MAX_DEPTH - 5,
+};
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
-enum { FIELDS = 6, OVERHEAD = 1 + 9 + 1 + 9 + 5 + 5 + 5 };
+enum { OVERHEAD = 1 + 9 + 9 + 9 + 5 + 5 }; /* most bytes of a record around key, value, headers */
 
 static void put_head(struct kgp_buf *b, const struct kgp_messages *head)
 {
-	kgp_put_array(b, 5);
+	kgp_put_array(b, HEAD_FIELDS);
 	kgp_put_uint(b, KGP_T_messages);
 	kgp_put_uint(b, head->claim);
 	kgp_put_uint(b, head->epoch);
@@ -120,10 +130,10 @@ void kgp_batch_end(struct kgp_batch *batch)
 	kgp_frame_end(batch->b, batch->frame);
 }
 
-void kgp_batch_single(struct kgp_buf *before, struct kgp_buf *after, const struct kgp_messages *head,
-		      const struct kgp_record *r)
+void kgp_batch_single(struct kgp_buf *before, struct kgp_buf *after,
+		      const struct kgp_messages *head, const struct kgp_record *r)
 {
-	size_t frame = kgp_frame_begin(before), tail = after->len;
+	size_t frame = kgp_frame_begin(before), tail = after->len, body_bytes;
 
 	assert(r->value.data);
 	put_head(before, head);
@@ -135,8 +145,8 @@ void kgp_batch_single(struct kgp_buf *before, struct kgp_buf *after, const struc
 		return;
 	}
 	before->len = (size_t)(front_at(before->data + before->len, r) - before->data);
-	kgp_frame_header(before->data + frame, (uint32_t)(before->len - frame - KGP_FRAME_HEADER + r->value.size +
-							  after->len - tail));
+	body_bytes = before->len - frame - KGP_FRAME_HEADER + r->value.size + after->len - tail;
+	kgp_frame_header(before->data + frame, (uint32_t)body_bytes);
 }
 
 size_t kgp_record_credit(const struct kgp_record *r)
@@ -221,23 +231,36 @@ static inline int read_bytes(struct kgp_cursor *c, struct kgp_bytes *out)
 	return read_bytes_slowly(c, out);
 }
 
+static int skip_values(struct kgp_cursor *c, uint64_t n, unsigned depth)
+{
+	for (; n; n--)
+		if (kgp_skip(c, depth))
+			return -KGP_E_MALFORMED;
+	return 0;
+}
+
+static bool is_header_name(const struct kgp_token *t)
+{
+	return t->kind == KGP_KIND_BIN ||
+	       (t->kind == KGP_KIND_STR && kgp_is_utf8(t->data, t->number));
+}
+
 static int read_header(struct kgp_cursor *c)
 {
 	struct kgp_token t, name;
 	struct kgp_bytes value;
+	int r;
 
-	if (kgp_read(c, &t) || kgp_read(c, &name))
+	if (kgp_read(c, &t))
 		return -KGP_E_MALFORMED;
 	if (t.kind != KGP_KIND_ARRAY || t.number < 2)
 		return -KGP_E_FIELD;
-	if (name.kind != KGP_KIND_BIN && (name.kind != KGP_KIND_STR || !kgp_is_utf8(name.data, name.number)))
+	if (kgp_read(c, &name))
+		return -KGP_E_MALFORMED;
+	if (!is_header_name(&name))
 		return -KGP_E_FIELD;
-	if (read_bytes(c, &value))
-		return -KGP_E_FIELD;
-	for (; t.number > 2; t.number--)
-		if (kgp_skip(c, KGP_MAX_DEPTH - 1))
-			return -KGP_E_MALFORMED;
-	return 0;
+	r = read_bytes(c, &value);
+	return r ? r : skip_values(c, t.number - 2, DEPTH_IN_HEADER);
 }
 
 static int read_headers(struct kgp_cursor *c, struct kgp_list *out)
@@ -261,13 +284,13 @@ static int read_headers(struct kgp_cursor *c, struct kgp_list *out)
 	return r;
 }
 
-/* Fields that a newer daemon added to a record, or the error of a short one. */
+/* The record's head; n_extra: fields that a newer daemon added to it. */
 static int read_shape(struct kgp_cursor *c, uint64_t *n_extra)
 {
 	struct kgp_token t;
 
 	*n_extra = 0;
-	if (c->at != c->end && *c->at == (0x90 | FIELDS)) {
+	if (c->end - c->at > FIELDS && *c->at == (0x90 | FIELDS)) {
 		c->at++;
 		return 0;
 	}
@@ -279,49 +302,77 @@ static int read_shape(struct kgp_cursor *c, uint64_t *n_extra)
 	return 0;
 }
 
+static inline int read_timestamp_type(struct kgp_cursor *c, uint64_t *out)
+{
+	int64_t v;
+	int r = read_number(c, &v);
+
+	if (r)
+		return r;
+	*out = (uint64_t)v;
+	return *out <= 2 ? 0 : -KGP_E_FIELD;
+}
+
+/* Nothing may stand behind the records but fields that a newer daemon added. */
+static int read_end(struct kgp_batch_reader *reader)
+{
+	uint64_t n_extra = reader->n_extra;
+
+	reader->n_extra = 0;
+	if (skip_values(&reader->c, n_extra, DEPTH_IN_MESSAGE))
+		return -KGP_E_MALFORMED;
+	return reader->c.at == reader->c.end ? 0 : -KGP_E_MALFORMED;
+}
+
 int kgp_batch_next(struct kgp_batch_reader *reader, struct kgp_record *out)
 {
 	struct kgp_cursor *c = &reader->c;
 	uint64_t n_extra;
-	int64_t type;
 	int r;
 
 	if (!reader->left)
-		return c->at == c->end ? 0 : -KGP_E_MALFORMED;
-	if ((r = read_shape(c, &n_extra)) || (r = read_number(c, &out->offset)) || (r = read_number(c, &type)) ||
+		return read_end(reader);
+	if ((r = read_shape(c, &n_extra)) || (r = read_number(c, &out->offset)) ||
+	    (r = read_timestamp_type(c, &out->timestamp_type)) ||
 	    (r = read_number(c, &out->timestamp)) || (r = read_bytes(c, &out->key)) ||
-	    (r = read_bytes(c, &out->value)) || (r = read_headers(c, &out->headers)))
+	    (r = read_bytes(c, &out->value)) || (r = read_headers(c, &out->headers)) ||
+	    (r = skip_values(c, n_extra, DEPTH_IN_RECORD)))
 		return r;
-	if (type < 0 || type > 2)
-		return -KGP_E_FIELD;
-	out->timestamp_type = (uint64_t)type;
-	for (; n_extra; n_extra--)
-		if (kgp_skip(c, KGP_MAX_DEPTH - 1))
-			return -KGP_E_MALFORMED;
 	reader->left--;
 	return 1;
 }
 
-/* The head's fields as the codec reads them; a newer daemon may not add fields behind the records. */
-int kgp_batch_open(struct kgp_batch_reader *reader, const uint8_t *p, size_t n, struct kgp_messages *head)
+/* A number, or the count of a list, up to max. */
+static int read_limited(struct kgp_cursor *c, enum kgp_kind kind, uint64_t max, uint64_t *out)
+{
+	struct kgp_token t;
+
+	if (kgp_read(c, &t))
+		return -KGP_E_MALFORMED;
+	*out = t.number;
+	return t.kind == kind && t.number <= max ? 0 : -KGP_E_FIELD;
+}
+
+int kgp_batch_open(struct kgp_batch_reader *reader, const uint8_t *p, size_t n,
+		   struct kgp_messages *head)
 {
 	struct kgp_cursor *c = &reader->c;
-	struct kgp_token t[6];
-	unsigned i;
+	uint64_t n_fields, type, n_records;
+	int r;
 
 	*c = (struct kgp_cursor){p, p + n};
-	for (i = 0; i < 6; i++)
-		if (kgp_read(c, &t[i]))
-			return -KGP_E_MALFORMED;
-	if (t[0].kind != KGP_KIND_ARRAY || t[0].number != 5 || t[5].kind != KGP_KIND_ARRAY ||
-	    t[5].number > KGP_MAX_BATCH)
+	*head = (struct kgp_messages){0};
+	if ((r = read_limited(c, KGP_KIND_ARRAY, UINT32_MAX, &n_fields)) ||
+	    (r = read_limited(c, KGP_KIND_UINT, UINT64_MAX, &type)))
+		return r;
+	if (type != KGP_T_messages || n_fields < HEAD_FIELDS)
 		return -KGP_E_FIELD;
-	for (i = 1; i < 5; i++)
-		if (t[i].kind != KGP_KIND_UINT)
-			return -KGP_E_FIELD;
-	if (t[1].number != KGP_T_messages || t[2].number > KGP_UINT32_MAX)
-		return -KGP_E_FIELD;
-	*head = (struct kgp_messages){.claim = t[2].number, .epoch = t[3].number, .taken_us = t[4].number};
-	reader->left = (uint32_t)t[5].number;
+	if ((r = read_limited(c, KGP_KIND_UINT, UINT32_MAX, &head->claim)) ||
+	    (r = read_limited(c, KGP_KIND_UINT, UINT64_MAX, &head->epoch)) ||
+	    (r = read_limited(c, KGP_KIND_UINT, UINT64_MAX, &head->taken_us)) ||
+	    (r = read_limited(c, KGP_KIND_ARRAY, KGP_MAX_BATCH, &n_records)))
+		return r;
+	reader->left = (uint32_t)n_records;
+	reader->n_extra = (uint32_t)(n_fields - HEAD_FIELDS);
 	return 0;
 }

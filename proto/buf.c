@@ -4,8 +4,8 @@
  *
  * Owns the bytes it collects. Every put either writes whole or leaves the buffer marked failed, so
  * that callers check once, at the end of a frame. Integers, strings and counts take their shortest
- * form: equal values are equal bytes, which the vectors rely on. Called by the encoder and by whoever
- * builds the result of a query. It must never call back, log, or shrink what it has.
+ * form: equal values are equal bytes, which the vectors rely on. Called by the encoder and by
+ * whoever builds the result of a query. It must never call back, log, or shrink what it has.
  */
 #include "proto/buf.h"
 
@@ -36,15 +36,17 @@ void kgp_buf_reset(struct kgp_buf *b)
 bool kgp_buf_reserve(struct kgp_buf *b, size_t more)
 {
 	size_t cap = b->cap ? b->cap : 256;
-	uint8_t *data;
+	uint8_t *data = NULL;
 
 	if (b->failed)
 		return false;
 	if (b->cap - b->len >= more)
 		return true;
-	while (cap - b->len < more)
-		cap *= 2;
-	data = realloc(b->data, cap);
+	if (more <= SIZE_MAX / 4 && b->len <= SIZE_MAX / 4) {
+		while (cap - b->len < more)
+			cap *= 2;
+		data = realloc(b->data, cap);
+	}
 	if (!data) {
 		b->failed = true;
 		return false;
@@ -72,6 +74,15 @@ static void put_head(struct kgp_buf *b, uint8_t type, uint64_t v, unsigned n_byt
 	b->data[b->len] = type;
 	memcpy(b->data + b->len + 1, (uint8_t *)&be + 8 - n_bytes, n_bytes);
 	b->len += 1 + n_bytes;
+}
+
+/* Longer than any msgpack string can be: told at the end of the frame, like no memory. */
+static bool is_too_long(struct kgp_buf *b, struct kgp_bytes v)
+{
+	if (v.size <= UINT32_MAX)
+		return false;
+	b->failed = true;
+	return true;
 }
 
 void kgp_put_nil(struct kgp_buf *b)
@@ -120,6 +131,8 @@ void kgp_put_str(struct kgp_buf *b, struct kgp_bytes v)
 		kgp_put_nil(b);
 		return;
 	}
+	if (is_too_long(b, v))
+		return;
 	if (v.size < 32)
 		put_head(b, (uint8_t)(0xa0 | v.size), 0, 0);
 	else if (v.size <= UINT8_MAX)
@@ -137,6 +150,8 @@ void kgp_put_bin(struct kgp_buf *b, struct kgp_bytes v)
 		kgp_put_nil(b);
 		return;
 	}
+	if (is_too_long(b, v))
+		return;
 	if (v.size <= UINT8_MAX)
 		put_head(b, 0xc4, v.size, 1);
 	else if (v.size <= UINT16_MAX)

@@ -3,10 +3,11 @@
  * The codec: structures to frames and back, driven by descriptors that messages.def makes.
  *
  * Owns nothing: decoded strings and lists point into the frame, which outlives them. A message is
- * checked whole, elements of lists included, before the caller sees any of it; nothing is allocated on
- * the way. Kinds, ranges, lengths, counts and UTF-8 are checked here; what a value means (does this
- * claim exist) is the caller's. Fields that a newer peer adds at the end are skipped, well-formed or
- * the frame is refused. The hot path of MESSAGES does not go through here, see batch.c.
+ * checked whole, elements of lists included, before the caller sees any of it; nothing is allocated
+ * on the way. Kinds, ranges, lengths, counts and UTF-8 are checked here; what a value means (does
+ * this claim exist) is the caller's. Fields that a newer peer adds at the end are skipped,
+ * well-formed or the frame is refused. The hot path of MESSAGES does not go through here, see
+ * batch.c.
  */
 #include "proto/codec.h"
 
@@ -17,6 +18,7 @@
 enum { KIND_BOOL, KIND_UINT, KIND_INT, KIND_STR, KIND_BIN, KIND_LIST, KIND_MAP, KIND_ANY };
 enum { KGP_NIL = 1, KGP_RAW = 2 };
 enum { SHAPE_BARE, SHAPE_ARRAY };
+enum { FIRST_ADVISORY = 128 }; /* unknown messages from here on are skipped */
 
 struct tuple;
 
@@ -39,8 +41,10 @@ struct message {
 };
 
 /* ---- the tables ------------------------------------------------------------------------------ */
+/* A macro that opens a table is no block of code. */
+/* clang-format off */
 
-#define KGP_TUPLE(name, shape, help)		       static const struct tuple tuple_##name;
+#define KGP_TUPLE(name, shape, help) static const struct tuple tuple_##name;
 #define KGP_TUPLE_END(name)
 #define KGP_MESSAGE(name, number, side, feature, help)
 #define KGP_MESSAGE_END(name)
@@ -53,11 +57,11 @@ struct message {
 #undef KGP_FIELD
 
 /* The fields of each owner; one more at the end keeps the arrays of the empty ones legal. */
-#define KGP_TUPLE(name, shape, help)		       static const struct field fields_##name[] = {
-#define KGP_TUPLE_END(name)			       {0}};
+#define KGP_TUPLE(name, shape, help) static const struct field fields_##name[] = {
+#define KGP_TUPLE_END(name) {0}};
 #define KGP_MESSAGE(name, number, side, feature, help) static const struct field fields_##name[] = {
-#define KGP_MESSAGE_END(name)			       {0}};
-#define KGP_FIELD(owner, name, kind, flags, max, elem, help)                                       \
+#define KGP_MESSAGE_END(name) {0}};
+#define KGP_FIELD(owner, name, kind, flags, max, elem, help) \
 	{KIND_##kind, flags, offsetof(struct kgp_##owner, name), max, &tuple_##elem},
 #include "proto/messages.def"
 #undef KGP_TUPLE
@@ -66,10 +70,11 @@ struct message {
 #undef KGP_MESSAGE_END
 #undef KGP_FIELD
 
-#define FIELDS_OF(name, shape)                                                                     \
-	{fields_##name, sizeof(fields_##name) / sizeof(struct field) - 1, shape, sizeof(struct kgp_##name)}
+#define N_FIELDS(name) (sizeof(fields_##name) / sizeof(struct field) - 1)
+#define TUPLE(name, shape) {fields_##name, N_FIELDS(name), shape, sizeof(struct kgp_##name)}
 
-#define KGP_TUPLE(name, shape, help)		       static const struct tuple tuple_##name = FIELDS_OF(name, SHAPE_##shape);
+#define KGP_TUPLE(name, shape, help) \
+	static const struct tuple tuple_##name = TUPLE(name, SHAPE_##shape);
 #define KGP_TUPLE_END(name)
 #define KGP_MESSAGE(name, number, side, feature, help)
 #define KGP_MESSAGE_END(name)
@@ -80,8 +85,8 @@ struct message {
 
 static const struct message messages[] = {
 #define KGP_TUPLE(name, shape, help)
-#define KGP_MESSAGE(name, number, side, feature, help)                                             \
-	{{number, KGP_##side, KGP_FEATURE_##feature, #name}, FIELDS_OF(name, SHAPE_ARRAY)},
+#define KGP_MESSAGE(name, number, side, feature, help) \
+	{{number, KGP_##side, KGP_FEATURE_##feature, #name}, TUPLE(name, SHAPE_ARRAY)},
 #include "proto/messages.def"
 #undef KGP_TUPLE
 #undef KGP_TUPLE_END
@@ -89,11 +94,12 @@ static const struct message messages[] = {
 #undef KGP_MESSAGE_END
 #undef KGP_FIELD
 };
+/* clang-format on */
 
 const char *const kgp_feature_names[KGP_N_FEATURES] = {
-	[KGP_FEATURE_core] = "core",	     [KGP_FEATURE_reset] = "reset",
-	[KGP_FEATURE_seek] = "seek",	     [KGP_FEATURE_partitions] = "partitions",
-	[KGP_FEATURE_query] = "query",	     [KGP_FEATURE_notify] = "notify",
+	[KGP_FEATURE_core] = "core",   [KGP_FEATURE_reset] = "reset",
+	[KGP_FEATURE_seek] = "seek",   [KGP_FEATURE_partitions] = "partitions",
+	[KGP_FEATURE_query] = "query", [KGP_FEATURE_notify] = "notify",
 };
 
 static const struct message *find(uint64_t number)
@@ -108,6 +114,11 @@ static const struct message *find(uint64_t number)
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
+/*
+ * depth, here and below: how many arrays and maps may still be opened inside one another. The
+ * table's own nesting is far below the limit; what a newer peer adds is held to it.
+ */
+
 /* The largest element that a list can have; its content is thrown away while a list is checked. */
 union element {
 	struct kgp_name name;
@@ -118,7 +129,7 @@ union element {
 	struct kgp_partitions partitions;
 };
 
-static int decode_tuple(struct kgp_cursor *c, const struct tuple *tuple, void *out);
+static int decode_tuple(struct kgp_cursor *c, const struct tuple *tuple, unsigned depth, void *out);
 
 static int decode_int(const struct field *f, const struct kgp_token *t, int64_t *out)
 {
@@ -149,23 +160,48 @@ static int decode_bytes(const struct field *f, const struct kgp_token *t, struct
 	return 0;
 }
 
+static bool is_valid_text(const struct kgp_token *t)
+{
+	return t->kind == KGP_KIND_STR && kgp_is_utf8(t->data, t->number);
+}
+
+static bool is_scalar(const struct kgp_token *t)
+{
+	return t->kind < KGP_KIND_STR || t->kind == KGP_KIND_BIN || is_valid_text(t);
+}
+
+static bool is_among(const struct kgp_bytes *seen, uint64_t n, struct kgp_bytes key)
+{
+	uint64_t i;
+
+	for (i = 0; i < n; i++)
+		if (kgp_bytes_equal(seen[i], key))
+			return true;
+	return false;
+}
+
+/* Keys are texts, each once; values are scalars. */
 static int check_pairs(struct kgp_cursor *c, uint64_t n)
 {
-	struct kgp_token key;
+	struct kgp_bytes seen[KGP_MAX_SETTINGS];
+	struct kgp_token key, value;
+	uint64_t i;
 
-	for (; n; n--) {
-		if (kgp_read(c, &key))
+	assert(n <= KGP_MAX_SETTINGS); /* no MAP of the table has a larger limit */
+	for (i = 0; i < n; i++) {
+		if (kgp_read(c, &key) || kgp_read(c, &value))
 			return -KGP_E_MALFORMED;
-		if (key.kind != KGP_KIND_STR || !kgp_is_utf8(key.data, key.number))
+		if (!is_valid_text(&key) || !is_scalar(&value))
 			return -KGP_E_FIELD;
-		if (kgp_skip(c, 0)) /* values are scalars */
+		seen[i] = kgp_bytes(key.data, key.number);
+		if (is_among(seen, i, seen[i]))
 			return -KGP_E_FIELD;
 	}
 	return 0;
 }
 
 static int decode_list(struct kgp_cursor *c, const struct field *f, const struct kgp_token *t,
-		       struct kgp_list *out)
+		       unsigned depth, struct kgp_list *out)
 {
 	bool map = f->kind == KIND_MAP;
 	union element unused;
@@ -178,26 +214,26 @@ static int decode_list(struct kgp_cursor *c, const struct field *f, const struct
 	if (map)
 		r = check_pairs(c, n);
 	for (; !map && n && !r; n--)
-		r = decode_tuple(c, f->elem, &unused);
+		r = decode_tuple(c, f->elem, depth - 1, &unused);
 	out->wire_bytes = (size_t)(c->at - out->wire);
 	return r;
 }
 
-static int decode_any(struct kgp_cursor *c, struct kgp_any *out)
+static int decode_any(struct kgp_cursor *c, unsigned depth, struct kgp_any *out)
 {
 	out->wire = c->at;
-	if (kgp_skip(c, KGP_MAX_DEPTH - 1))
+	if (kgp_skip(c, depth))
 		return -KGP_E_MALFORMED;
 	out->wire_bytes = (size_t)(c->at - out->wire);
 	return 0;
 }
 
-static int decode_field(struct kgp_cursor *c, const struct field *f, void *out)
+static int decode_field(struct kgp_cursor *c, const struct field *f, unsigned depth, void *out)
 {
 	struct kgp_token t;
 
 	if (f->kind == KIND_ANY)
-		return decode_any(c, out);
+		return decode_any(c, depth, out);
 	if (kgp_read(c, &t))
 		return -KGP_E_MALFORMED;
 	switch (f->kind) {
@@ -213,12 +249,13 @@ static int decode_field(struct kgp_cursor *c, const struct field *f, void *out)
 	case KIND_BIN:
 		return decode_bytes(f, &t, out);
 	default:
-		return decode_list(c, f, &t, out);
+		return decode_list(c, f, &t, depth, out);
 	}
 }
 
 /* The fields after the array's head; whatever a newer peer added is skipped. */
-static int decode_fields(struct kgp_cursor *c, const struct tuple *tuple, uint64_t n, uint8_t *out)
+static int decode_fields(struct kgp_cursor *c, const struct tuple *tuple, uint64_t n,
+			 unsigned depth, uint8_t *out)
 {
 	unsigned i;
 	int r;
@@ -226,27 +263,27 @@ static int decode_fields(struct kgp_cursor *c, const struct tuple *tuple, uint64
 	if (n < tuple->n_fields)
 		return -KGP_E_FIELD;
 	for (i = 0; i < tuple->n_fields; i++) {
-		r = decode_field(c, &tuple->fields[i], out + tuple->fields[i].offset);
+		r = decode_field(c, &tuple->fields[i], depth, out + tuple->fields[i].offset);
 		if (r)
 			return r;
 	}
 	for (; i < n; i++)
-		if (kgp_skip(c, KGP_MAX_DEPTH - 1))
+		if (kgp_skip(c, depth))
 			return -KGP_E_MALFORMED;
 	return 0;
 }
 
-static int decode_tuple(struct kgp_cursor *c, const struct tuple *tuple, void *out)
+static int decode_tuple(struct kgp_cursor *c, const struct tuple *tuple, unsigned depth, void *out)
 {
 	struct kgp_token t;
 
 	if (tuple->shape == SHAPE_BARE)
-		return decode_field(c, &tuple->fields[0], out);
+		return decode_field(c, &tuple->fields[0], depth, out);
 	if (kgp_read(c, &t))
 		return -KGP_E_MALFORMED;
 	if (t.kind != KGP_KIND_ARRAY)
 		return -KGP_E_FIELD;
-	return decode_fields(c, tuple, t.number, out);
+	return decode_fields(c, tuple, t.number, depth - 1, out);
 }
 
 int kgp_decode(const uint8_t *p, size_t n, enum kgp_side sender, const struct kgp_info **info,
@@ -266,15 +303,17 @@ int kgp_decode(const uint8_t *p, size_t n, enum kgp_side sender, const struct kg
 	if (number.kind != KGP_KIND_UINT)
 		return -KGP_E_FIELD;
 	m = find(number.number);
-	if (!m && number.number >= 128)
-		return KGP_IGNORE;
-	if (!m || m->info.side != sender)
+	if (m ? m->info.side != sender : number.number < FIRST_ADVISORY)
 		return -KGP_E_UNKNOWN_MESSAGE;
-	*info = &m->info;
-	r = decode_fields(&c, &m->tuple, head.number - 1, (uint8_t *)body);
+	if (m)
+		*info = &m->info;
+	r = decode_fields(&c, m ? &m->tuple : &tuple_none, head.number - 1, KGP_MAX_DEPTH - 1,
+			  (uint8_t *)body);
 	if (r)
 		return r;
-	return c.at == c.end ? 0 : -KGP_E_MALFORMED;
+	if (c.at != c.end)
+		return -KGP_E_MALFORMED;
+	return m ? 0 : KGP_IGNORE;
 }
 
 /* ---- walking decoded lists ------------------------------------------------------------------- */
@@ -286,7 +325,7 @@ static bool next(struct kgp_list *l, const struct tuple *tuple, void *out)
 
 	if (!l->n)
 		return false;
-	r = decode_tuple(&c, tuple, out);
+	r = decode_tuple(&c, tuple, KGP_MAX_DEPTH, out);
 	assert(!r); /* kgp_decode() has checked every element */
 	l->wire_bytes -= (size_t)(c.at - l->wire);
 	l->wire = c.at;
@@ -425,6 +464,7 @@ void kgp_encode(struct kgp_buf *b, enum kgp_type type, const void *message)
 	kgp_put_array(b, m->tuple.n_fields + 1u);
 	kgp_put_uint(b, type);
 	for (i = 0; i < m->tuple.n_fields; i++)
-		encode_field(b, &m->tuple.fields[i], (const uint8_t *)message + m->tuple.fields[i].offset);
+		encode_field(b, &m->tuple.fields[i],
+			     (const uint8_t *)message + m->tuple.fields[i].offset);
 	kgp_frame_end(b, frame);
 }

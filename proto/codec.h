@@ -39,7 +39,7 @@ struct kgp_list {
 	uint32_t n;
 };
 
-/* Anything: decoded and checked bytes of one value, or ready bytes to encode. Empty encodes as nil. */
+/* Anything: checked bytes of one decoded value, or ready bytes to encode. NULL encodes as nil. */
 struct kgp_any {
 	const uint8_t *wire;
 	size_t wire_bytes;
@@ -54,14 +54,12 @@ struct kgp_any {
 #define KGP_C_MAP  struct kgp_list
 #define KGP_C_ANY  struct kgp_any
 
+/* A macro that opens a structure is no block of code. */
+/* clang-format off */
 #define KGP_TUPLE(name, shape, help) struct kgp_##name {
-#define KGP_TUPLE_END(name)                                                                        \
-	}                                                                                          \
-	;
+#define KGP_TUPLE_END(name) };
 #define KGP_MESSAGE(name, number, side, feature, help) struct kgp_##name {
-#define KGP_MESSAGE_END(name)                                                                      \
-	}                                                                                          \
-	;
+#define KGP_MESSAGE_END(name) };
 #define KGP_FIELD(owner, name, kind, flags, max, elem, help) KGP_C_##kind name;
 #include "proto/messages.def"
 #undef KGP_TUPLE
@@ -69,6 +67,7 @@ struct kgp_any {
 #undef KGP_MESSAGE
 #undef KGP_MESSAGE_END
 #undef KGP_FIELD
+/* clang-format on */
 
 #define KGP_TUPLE(name, shape, help)
 #define KGP_TUPLE_END(name)
@@ -112,9 +111,10 @@ bool kgp_next_entry(struct kgp_list *l, struct kgp_entry *out);
 bool kgp_next_header(struct kgp_list *l, struct kgp_header *out);
 bool kgp_next_record(struct kgp_list *l, struct kgp_record *out);
 bool kgp_next_partitions(struct kgp_list *l, struct kgp_partitions *out);
-bool kgp_next_pair(struct kgp_list *l, struct kgp_bytes *key, struct kgp_token *value); /* of a MAP */
+/* Of a MAP: each key is there once, values are scalars. */
+bool kgp_next_pair(struct kgp_list *l, struct kgp_bytes *key, struct kgp_token *value);
 
-/* Appends one whole frame. The message is one of the structures above; b->failed tells of no memory. */
+/* Appends one whole frame; message: struct kgp_<type>. b->failed tells of no memory. */
 void kgp_encode(struct kgp_buf *b, enum kgp_type type, const void *message);
 
 #endif

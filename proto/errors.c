@@ -2,8 +2,9 @@
 /*
  * Texts of error codes and verdicts.
  *
- * Pure look-ups in the two tables, shared by daemon, library and tool so that one code has one wording
- * everywhere. A code that a newer peer sends is not an error of ours: it gets a text that says so.
+ * Pure look-ups in the two tables, shared by daemon, library and tool so that one code has one
+ * wording everywhere. A code that a newer peer sends is not an error of ours: it gets a text that
+ * says so.
  */
 #include "proto/errors.h"
 
@@ -21,7 +22,8 @@ static const struct error errors[] = {
 #undef KGP_ERROR
 };
 
-static const struct error unknown = {0, "unknown error", "the peer is newer and names an error that is not known here",
+static const struct error unknown = {0, "unknown error",
+				     "the peer is newer and names an error that is not known here",
 				     "update the older of the two"};
 
 static const struct error *find(unsigned code)

@@ -50,6 +50,12 @@ size_t kgp_frame_begin(struct kgp_buf *b)
 
 void kgp_frame_end(struct kgp_buf *b, size_t frame)
 {
-	if (!b->failed)
-		kgp_frame_header(b->data + frame, (uint32_t)(b->len - frame - KGP_FRAME_HEADER));
+	size_t body_bytes = b->len - frame - KGP_FRAME_HEADER;
+
+	if (b->failed)
+		return;
+	if (body_bytes > UINT32_MAX)
+		b->failed = true;
+	else
+		kgp_frame_header(b->data + frame, (uint32_t)body_bytes);
 }

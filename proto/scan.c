@@ -3,9 +3,9 @@
  * Token reader and scanner.
  *
  * Owns nothing and allocates nothing: it looks at bytes that lie between at and end, and a claimed
- * length or count is believed only after it was compared with the bytes left. Depth is bounded. Floats
- * and extension types are no part of the protocol and are malformed. Called by the codec on both sides
- * and by the readers of query results; a peer can make it fail, never assert.
+ * length or count is believed only after it was compared with the bytes left. Depth is bounded.
+ * Floats and extension types are no part of the protocol and are malformed. Called by the codec on
+ * both sides and by the readers of query results; a peer can make it fail, never assert.
  */
 #include "proto/scan.h"
 
@@ -20,21 +20,32 @@ static uint64_t big_endian(const uint8_t *p, unsigned n)
 	return be64toh(v);
 }
 
-/* What a type byte from 0xc0 to 0xdf says: its kind and the width of the number behind it. */
+/* What a type byte from 0xc0 to 0xdf says; those not named are no part of the protocol. */
 static const struct {
-	uint8_t kind, width; /* width in bytes; 0xff: no such token here */
+	bool known;
+	uint8_t kind, width; /* width in bytes of the number behind it */
 } wide[32] = {
-	[0x00] = {KGP_KIND_NIL, 0},   [0x01] = {0, 0xff},	    [0x02] = {KGP_KIND_BOOL, 0},
-	[0x03] = {KGP_KIND_BOOL, 0},  [0x04] = {KGP_KIND_BIN, 1},   [0x05] = {KGP_KIND_BIN, 2},
-	[0x06] = {KGP_KIND_BIN, 4},   [0x07] = {0, 0xff},	    [0x08] = {0, 0xff},
-	[0x09] = {0, 0xff},	      [0x0a] = {0, 0xff},	    [0x0b] = {0, 0xff},
-	[0x0c] = {KGP_KIND_UINT, 1},  [0x0d] = {KGP_KIND_UINT, 2},  [0x0e] = {KGP_KIND_UINT, 4},
-	[0x0f] = {KGP_KIND_UINT, 8},  [0x10] = {KGP_KIND_NEGINT, 1}, [0x11] = {KGP_KIND_NEGINT, 2},
-	[0x12] = {KGP_KIND_NEGINT, 4}, [0x13] = {KGP_KIND_NEGINT, 8}, [0x14] = {0, 0xff},
-	[0x15] = {0, 0xff},	      [0x16] = {0, 0xff},	    [0x17] = {0, 0xff},
-	[0x18] = {0, 0xff},	      [0x19] = {KGP_KIND_STR, 1},   [0x1a] = {KGP_KIND_STR, 2},
-	[0x1b] = {KGP_KIND_STR, 4},   [0x1c] = {KGP_KIND_ARRAY, 2}, [0x1d] = {KGP_KIND_ARRAY, 4},
-	[0x1e] = {KGP_KIND_MAP, 2},   [0x1f] = {KGP_KIND_MAP, 4},
+	[0xc0 - 0xc0] = {true, KGP_KIND_NIL, 0},    /* nil */
+	[0xc2 - 0xc0] = {true, KGP_KIND_BOOL, 0},   /* false */
+	[0xc3 - 0xc0] = {true, KGP_KIND_BOOL, 0},   /* true */
+	[0xc4 - 0xc0] = {true, KGP_KIND_BIN, 1},    /* bin 8 */
+	[0xc5 - 0xc0] = {true, KGP_KIND_BIN, 2},    /* bin 16 */
+	[0xc6 - 0xc0] = {true, KGP_KIND_BIN, 4},    /* bin 32 */
+	[0xcc - 0xc0] = {true, KGP_KIND_UINT, 1},   /* uint 8 */
+	[0xcd - 0xc0] = {true, KGP_KIND_UINT, 2},   /* uint 16 */
+	[0xce - 0xc0] = {true, KGP_KIND_UINT, 4},   /* uint 32 */
+	[0xcf - 0xc0] = {true, KGP_KIND_UINT, 8},   /* uint 64 */
+	[0xd0 - 0xc0] = {true, KGP_KIND_NEGINT, 1}, /* int 8 */
+	[0xd1 - 0xc0] = {true, KGP_KIND_NEGINT, 2}, /* int 16 */
+	[0xd2 - 0xc0] = {true, KGP_KIND_NEGINT, 4}, /* int 32 */
+	[0xd3 - 0xc0] = {true, KGP_KIND_NEGINT, 8}, /* int 64 */
+	[0xd9 - 0xc0] = {true, KGP_KIND_STR, 1},    /* str 8 */
+	[0xda - 0xc0] = {true, KGP_KIND_STR, 2},    /* str 16 */
+	[0xdb - 0xc0] = {true, KGP_KIND_STR, 4},    /* str 32 */
+	[0xdc - 0xc0] = {true, KGP_KIND_ARRAY, 2},  /* array 16 */
+	[0xdd - 0xc0] = {true, KGP_KIND_ARRAY, 4},  /* array 32 */
+	[0xde - 0xc0] = {true, KGP_KIND_MAP, 2},    /* map 16 */
+	[0xdf - 0xc0] = {true, KGP_KIND_MAP, 4},    /* map 32 */
 };
 
 /* The signed forms hold any sign: 0 and above become UINT, so that a number has one kind. */
@@ -52,7 +63,7 @@ static int read_wide(struct kgp_cursor *c, struct kgp_token *t, uint8_t type)
 {
 	unsigned width = wide[type & 31].width;
 
-	if (width > (size_t)(c->end - c->at)) /* 0xff lies beyond every frame's end or is no token */
+	if (!wide[type & 31].known || width > (size_t)(c->end - c->at))
 		return -KGP_E_MALFORMED;
 	t->kind = wide[type & 31].kind;
 	t->number = big_endian(c->at, width);
@@ -84,8 +95,7 @@ int kgp_read(struct kgp_cursor *c, struct kgp_token *t)
 	if (c->at == c->end)
 		return -KGP_E_MALFORMED;
 	type = *c->at++;
-	t->number = type;
-	t->kind = KGP_KIND_UINT;
+	*t = (struct kgp_token){KGP_KIND_UINT, type, NULL};
 	if (type < 0x80)
 		return 0;
 	if (type >= 0xe0) {
@@ -94,7 +104,7 @@ int kgp_read(struct kgp_cursor *c, struct kgp_token *t)
 		return 0;
 	}
 	if (type >= 0xc0) {
-		if (wide[type & 31].width == 0xff || read_wide(c, t, type))
+		if (read_wide(c, t, type))
 			return -KGP_E_MALFORMED;
 	} else if (type >= 0xa0) {
 		t->kind = KGP_KIND_STR;
@@ -124,7 +134,7 @@ int kgp_skip(struct kgp_cursor *c, unsigned depth)
 	return 0;
 }
 
-/* The length of the UTF-8 sequence at s, or 0: overlong forms, surrogates and > U+10FFFF are none. */
+/* The length of the UTF-8 sequence at s, or 0: overlong, a surrogate, above U+10FFFF, cut. */
 static size_t utf8_length(const uint8_t *s, size_t n)
 {
 	uint32_t v, least;
@@ -147,14 +157,19 @@ static size_t utf8_length(const uint8_t *s, size_t n)
 	return v < least || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff) ? 0 : len;
 }
 
+size_t kgp_utf8_prefix(const uint8_t *s, size_t n)
+{
+	size_t at, len;
+
+	for (at = 0; at < n; at += len) {
+		len = utf8_length(s + at, n - at);
+		if (!len)
+			break;
+	}
+	return at;
+}
+
 bool kgp_is_utf8(const uint8_t *s, size_t n)
 {
-	size_t len;
-
-	for (; n; s += len, n -= len) {
-		len = utf8_length(s, n);
-		if (!len)
-			return false;
-	}
-	return true;
+	return kgp_utf8_prefix(s, n) == n;
 }

@@ -32,7 +32,8 @@ struct kgp_cursor {
 };
 
 int kgp_read(struct kgp_cursor *c, struct kgp_token *t); /* 0 or -KGP_E_MALFORMED */
-int kgp_skip(struct kgp_cursor *c, unsigned depth);	 /* one whole value, 0 or -KGP_E_MALFORMED */
+int kgp_skip(struct kgp_cursor *c, unsigned depth); /* one whole value, 0 or -KGP_E_MALFORMED */
 bool kgp_is_utf8(const uint8_t *s, size_t n);
+size_t kgp_utf8_prefix(const uint8_t *s, size_t n); /* how many bytes from s on are valid UTF-8 */
 
 #endif

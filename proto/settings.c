@@ -2,17 +2,21 @@
 /*
  * The settings of a consumer and of its group.
  *
- * One table serves the library (validates before it sends), the daemon (validates what it gets), the tool and
- * the documents, so that a rule has one wording. Pure: owns nothing, the texts go where the caller says. The
- * first bad setting is named together with the rule that it breaks.
+ * One table serves the library (validates before it sends), the daemon (validates what it gets),
+ * the tool and the documents, so that a rule has one wording. Pure: owns nothing, the texts go
+ * where the caller says. The first bad setting is named together with the rule that it breaks.
  */
 #include "proto/settings.h"
 
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+_Static_assert(KGP_N_SETTINGS <= 32, "kgp_settings.given has a bit for each");
+
 static const struct kgp_setting_info infos[KGP_N_SETTINGS] = {
-#define KGP_SETTING(NAME, name, level, kind, min, max, def, choices, help)                                             \
+#define KGP_SETTING(NAME, name, level, kind, min, max, def, choices, help)                         \
 	{name, choices, help, KGP_SETTING_##level, KGP_SETTING_##kind, min, max, def},
 #include "proto/settings.def"
 #undef KGP_SETTING
@@ -42,6 +46,23 @@ void kgp_settings_init(struct kgp_settings *s)
 		s->value[i] = infos[i].def;
 }
 
+/* Always -KGP_E_SETTING. Peers read the text: one that does not fit ends at a whole character. */
+static int refuse(char *why, size_t why_size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(char *why, size_t why_size, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(why, why_size, format, args);
+	va_end(args);
+	if (why_size && (size_t)n >= why_size)
+		why[kgp_utf8_prefix((const uint8_t *)why, why_size - 1)] = 0;
+	return -KGP_E_SETTING;
+}
+
 /* The index of text among "a|b|c", or -1. */
 static int find_choice(const char *choices, struct kgp_bytes text)
 {
@@ -63,6 +84,7 @@ void kgp_setting_print(enum kgp_setting setting, int64_t v, char *out, size_t si
 
 	switch (infos[setting].kind) {
 	case KGP_SETTING_CHOICE:
+		assert(v >= 0 && v <= infos[setting].max);
 		for (; v > 0; v--)
 			c += strcspn(c, "|") + 1;
 		snprintf(out, size, "%.*s", (int)strcspn(c, "|"), c);
@@ -71,37 +93,37 @@ void kgp_setting_print(enum kgp_setting setting, int64_t v, char *out, size_t si
 		snprintf(out, size, "%s", v ? "yes" : "no");
 		break;
 	case KGP_SETTING_DURATION:
-		snprintf(out, size, v % 1000 ? "%lldms" : "%llds", (long long)(v % 1000 ? v : v / 1000));
+		snprintf(out, size, v % 1000 ? "%lldms" : "%llds",
+			 (long long)(v % 1000 ? v : v / 1000));
 		break;
 	default:
 		snprintf(out, size, "%lld", (long long)v);
 	}
 }
 
-static int refuse(enum kgp_setting setting, struct kgp_bytes got, char *why, size_t why_size)
+static int refuse_value(enum kgp_setting setting, struct kgp_bytes got, char *why, size_t why_size)
 {
 	const struct kgp_setting_info *info = &infos[setting];
 	char min[32], max[32];
 
-	if (info->kind == KGP_SETTING_CHOICE || info->kind == KGP_SETTING_SWITCH) {
-		snprintf(why, why_size, "%s is '%.*s', must be one of %s", info->name, (int)got.size, (const char *)got.data,
-			 info->kind == KGP_SETTING_SWITCH ? "yes|no" : info->choices);
-		return -KGP_E_SETTING;
-	}
+	if (info->kind == KGP_SETTING_CHOICE || info->kind == KGP_SETTING_SWITCH)
+		return refuse(why, why_size, "%s is '%.*s', must be one of %s", info->name,
+			      (int)got.size, (const char *)got.data,
+			      info->kind == KGP_SETTING_SWITCH ? "yes|no" : info->choices);
 	kgp_setting_print(setting, info->min, min, sizeof(min));
 	kgp_setting_print(setting, info->max, max, sizeof(max));
-	snprintf(why, why_size, "%s is '%.*s', must be from %s to %s", info->name, (int)got.size, (const char *)got.data, min,
-		 max);
-	return -KGP_E_SETTING;
+	return refuse(why, why_size, "%s is '%.*s', must be from %s to %s", info->name,
+		      (int)got.size, (const char *)got.data, min, max);
 }
 
-int kgp_settings_set_number(struct kgp_settings *s, enum kgp_setting setting, int64_t v, char *why, size_t why_size)
+int kgp_settings_set_number(struct kgp_settings *s, enum kgp_setting setting, int64_t v, char *why,
+			    size_t why_size)
 {
 	char text[24];
 
 	if (v < infos[setting].min || v > infos[setting].max) {
 		snprintf(text, sizeof(text), "%lld", (long long)v);
-		return refuse(setting, kgp_text(text), why, why_size);
+		return refuse_value(setting, kgp_text(text), why, why_size);
 	}
 	s->value[setting] = v;
 	s->given |= 1u << setting;
@@ -143,15 +165,15 @@ static int64_t parse_switch(struct kgp_bytes text)
 	return -1;
 }
 
-int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_bytes text, char *why, size_t why_size)
+int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_bytes text,
+		     char *why, size_t why_size)
 {
 	int i = kgp_setting_find(name);
 	int64_t v;
 
-	if (i < 0) {
-		snprintf(why, why_size, "no setting is called '%.*s'", (int)name.size, (const char *)name.data);
-		return -KGP_E_SETTING;
-	}
+	if (i < 0)
+		return refuse(why, why_size, "no setting is called '%.*s'", (int)name.size,
+			      (const char *)name.data);
 	if (infos[i].kind == KGP_SETTING_CHOICE)
 		v = find_choice(infos[i].choices, text);
 	else if (infos[i].kind == KGP_SETTING_SWITCH)
@@ -159,12 +181,13 @@ int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_b
 	else
 		v = parse_quantity(text, infos[i].kind == KGP_SETTING_DURATION);
 	if (v < infos[i].min || v > infos[i].max)
-		return refuse((enum kgp_setting)i, text, why, why_size);
+		return refuse_value((enum kgp_setting)i, text, why, why_size);
 	return kgp_settings_set_number(s, (enum kgp_setting)i, v, why, why_size);
 }
 
 /* On the wire a number or a bool stands for itself, a choice is its text. */
-static int set_token(struct kgp_settings *s, struct kgp_bytes name, const struct kgp_token *t, char *why, size_t why_size)
+static int set_token(struct kgp_settings *s, struct kgp_bytes name, const struct kgp_token *t,
+		     char *why, size_t why_size)
 {
 	int i = kgp_setting_find(name);
 
@@ -172,13 +195,15 @@ static int set_token(struct kgp_settings *s, struct kgp_bytes name, const struct
 		return kgp_settings_set(s, name, kgp_bytes(t->data, t->number), why, why_size);
 	if (i < 0)
 		return kgp_settings_set(s, name, kgp_bytes("", 0), why, why_size);
-	if (infos[i].kind != KGP_SETTING_CHOICE && infos[i].kind != KGP_SETTING_SWITCH && t->kind == KGP_KIND_UINT)
-		return kgp_settings_set_number(s, (enum kgp_setting)i,
-					       t->number > INT64_MAX ? INT64_MAX : (int64_t)t->number, why, why_size);
+	if (infos[i].kind != KGP_SETTING_CHOICE && infos[i].kind != KGP_SETTING_SWITCH &&
+	    t->kind == KGP_KIND_UINT)
+		return kgp_settings_set_number(
+			s, (enum kgp_setting)i,
+			t->number > INT64_MAX ? INT64_MAX : (int64_t)t->number, why, why_size);
 	if (infos[i].kind == KGP_SETTING_SWITCH && t->kind == KGP_KIND_BOOL)
-		return kgp_settings_set_number(s, (enum kgp_setting)i, (int64_t)t->number, why, why_size);
-	snprintf(why, why_size, "%s has a value of the wrong type", infos[i].name);
-	return -KGP_E_SETTING;
+		return kgp_settings_set_number(s, (enum kgp_setting)i, (int64_t)t->number, why,
+					       why_size);
+	return refuse(why, why_size, "%s has a value of the wrong type", infos[i].name);
 }
 
 int kgp_settings_decode(struct kgp_settings *s, struct kgp_list pairs, char *why, size_t why_size)
@@ -194,14 +219,12 @@ int kgp_settings_decode(struct kgp_settings *s, struct kgp_list pairs, char *why
 
 int kgp_settings_check(const struct kgp_settings *s, char *why, size_t why_size)
 {
-	int64_t heartbeat = s->value[KGP_SETTING_HEARTBEAT_INTERVAL], session = s->value[KGP_SETTING_SESSION_TIMEOUT];
+	static const char rule[] = "heartbeat.interval is %lldms, must be at most a third of "
+				   "session.timeout, which is %lldms";
+	long long heartbeat = s->value[KGP_SETTING_HEARTBEAT_INTERVAL];
+	long long session = s->value[KGP_SETTING_SESSION_TIMEOUT];
 
-	if (heartbeat > session / 3) {
-		snprintf(why, why_size, "heartbeat.interval is %lldms, must be at most a third of session.timeout, which is %lldms",
-			 (long long)heartbeat, (long long)session);
-		return -KGP_E_SETTING;
-	}
-	return 0;
+	return heartbeat > session / 3 ? refuse(why, why_size, rule, heartbeat, session) : 0;
 }
 
 void kgp_settings_encode(const struct kgp_settings *s, struct kgp_buf *b, uint32_t *n)

@@ -12,7 +12,12 @@ enum kgp_setting {
 	KGP_N_SETTINGS
 };
 
-enum kgp_setting_kind { KGP_SETTING_DURATION, KGP_SETTING_COUNT, KGP_SETTING_CHOICE, KGP_SETTING_SWITCH };
+enum kgp_setting_kind {
+	KGP_SETTING_DURATION,
+	KGP_SETTING_COUNT,
+	KGP_SETTING_CHOICE,
+	KGP_SETTING_SWITCH
+};
 enum kgp_setting_level { KGP_SETTING_GROUP, KGP_SETTING_CONSUMER };
 
 enum kgp_strategy { KGP_RANGE, KGP_ROUNDROBIN, KGP_COOPERATIVE_STICKY };
@@ -38,10 +43,13 @@ int kgp_setting_find(struct kgp_bytes name); /* the setting, or -1 */
 void kgp_settings_init(struct kgp_settings *s); /* the defaults, nothing given */
 
 /* 0, or -KGP_E_SETTING and a text in why that names the setting, the rule and the value. */
-int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_bytes text, char *why, size_t why_size);
-int kgp_settings_set_number(struct kgp_settings *s, enum kgp_setting setting, int64_t v, char *why, size_t why_size);
+int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_bytes text,
+		     char *why, size_t why_size);
+int kgp_settings_set_number(struct kgp_settings *s, enum kgp_setting setting, int64_t v, char *why,
+			    size_t why_size);
 int kgp_settings_decode(struct kgp_settings *s, struct kgp_list pairs, char *why, size_t why_size);
-int kgp_settings_check(const struct kgp_settings *s, char *why, size_t why_size); /* relations between settings */
+int kgp_settings_check(const struct kgp_settings *s, char *why,
+		       size_t why_size); /* relations between settings */
 
 /* What was given, as the ready pairs of a MAP; *n is their number. */
 void kgp_settings_encode(const struct kgp_settings *s, struct kgp_buf *b, uint32_t *n);
