@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""What Kafka says about us, by confluent-kafka: a client that shares no line with the daemon.
+
+It writes messages as exactly as Kafka allows, and reads committed offsets, members, and the group's
+generation. The last has no request: it is read where the broker keeps it, in __consumer_offsets.
+"""
+import collections
+import struct
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+TIMEOUT_S = 20
+NO_OFFSET = -1001
+OFFSETS_TOPIC, OFFSETS_PARTITIONS = "__consumer_offsets", 4  # tests/kafka/kafka-up
+KEYS_OFFSET, KEY_GROUP = (0, 1), 2  # versions of its keys
+
+Committed = collections.namedtuple("Committed", ["offset", "metadata"])
+
+
+class Witness:
+    def __init__(self, broker):
+        self.broker = broker
+        self.bootstrap = broker.bootstrap
+        self.producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 2,
+                                  "message.max.bytes": 200_000_000, "acks": "all",
+                                  "queue.buffering.max.kbytes": 1_000_000})
+        self.readers = {}
+
+    # ---- writing ----
+
+    def produce(self, topic, partition, records):
+        """Writes dicts with value, and if wanted key, headers, timestamp; their offsets."""
+        reports = []
+        for record in records:
+            self.producer.produce(topic, partition=partition, on_delivery=_reporter(reports),
+                                  **record)
+            self.producer.poll(0)
+        assert self.producer.flush(TIMEOUT_S) == 0, "messages were not written in time"
+        return [offset for offset in reports if _is_offset(offset)]
+
+    def fill(self, topic, partition, n, n_bytes=0, first=0):
+        """Writes n messages "<topic>/<partition>/<number>", padded to n_bytes."""
+        values = [f"{topic}/{partition}/{i}".encode().ljust(n_bytes, b".")
+                  for i in range(first, first + n)]
+        self.produce(topic, partition, [{"value": value} for value in values])
+        return values
+
+    # ---- reading ----
+
+    def _reader(self, group):
+        if group not in self.readers:
+            self.readers[group] = Consumer({"bootstrap.servers": self.bootstrap,
+                                            "group.id": group, "enable.auto.commit": False})
+        return self.readers[group]
+
+    def committed(self, group, topic, partition):
+        """The committed offset with its metadata; None when there is none."""
+        asked = [TopicPartition(topic, partition)]
+        found = self._reader(group).committed(asked, timeout=TIMEOUT_S)[0]
+        if found.error:
+            raise found.error
+        return None if found.offset == NO_OFFSET else Committed(found.offset, found.metadata)
+
+    def committed_offset(self, group, topic, partition):
+        found = self.committed(group, topic, partition)
+        return None if found is None else found.offset
+
+    def commit(self, group, topic, partition, offset, metadata=None):
+        """Commits from outside, for a group without members."""
+        place = TopicPartition(topic, partition, offset, metadata or "")
+        self._reader(group).commit(offsets=[place], asynchronous=False)
+
+    def end(self, topic, partition):
+        low, high = self._reader("witness").get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=TIMEOUT_S)
+        return low, high
+
+    def describe(self, group):
+        """Kafka's description of a group (real Kafka only)."""
+        return self.broker.admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)
+
+    def members(self, group):
+        return self.describe(group).members
+
+    def generation(self, group):
+        """The group's newest generation that the broker has stored (real Kafka only)."""
+        return [g for g in map(_generation, self._stored(group, KEY_GROUP)) if g is not None][-1]
+
+    def n_commits(self, group):
+        """How many commits of single partitions the broker has stored (real Kafka only)."""
+        return len(self._stored(group, *KEYS_OFFSET))
+
+    def _stored(self, group, *key_versions):
+        """The values of this group in the broker's own log, oldest first."""
+        place = TopicPartition(OFFSETS_TOPIC, java_hash(group) % OFFSETS_PARTITIONS, 0)
+        reader = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "witness",
+                           "enable.auto.commit": False, "enable.partition.eof": True})
+        values = []
+        try:
+            reader.assign([place])
+            while True:
+                message = reader.poll(TIMEOUT_S)
+                assert message is not None, "no answer from __consumer_offsets"
+                if message.error():
+                    return values
+                if _key(message.key()) in [(version, group) for version in key_versions]:
+                    values.append(message.value())
+        finally:
+            reader.close()
+
+    def close(self):
+        for reader in self.readers.values():
+            reader.close()
+
+
+def _reporter(reports):
+    def report(error, message):
+        if error:
+            raise RuntimeError(f"not written: {error}")
+        reports.append(message.offset())
+    return report
+
+
+def _is_offset(offset):
+    return offset is not None and offset >= 0
+
+
+def _key(key):
+    """(version, group) of a key in __consumer_offsets."""
+    version, n_bytes = struct.unpack_from(">hh", key)
+    return version, key[4:4 + n_bytes].decode()
+
+
+def _generation(value):
+    """Of a GroupMetadata: version, protocol type, generation; None of one that was deleted."""
+    if not value:
+        return None
+    type_bytes = struct.unpack_from(">h", value, 2)[0]
+    return struct.unpack_from(">i", value, 4 + type_bytes)[0]
+
+
+def java_hash(text):
+    """String.hashCode() without its sign, as Kafka turns a group's name into a partition."""
+    number = 0
+    for character in text:
+        number = (31 * number + ord(character)) & 0xFFFFFFFF
+    return abs(number - (1 << 32) if number >> 31 else number)

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: MIT
+"""Bad peers: whatever one sends, or does not, it is answered with its code and cut off, and nobody
+else notices. Each test keeps a bystander on another connection and asks it at the end."""
+import json
+import struct
+
+import msgpack
+import pytest
+
+from harness import protocol
+from harness.protocol import NUMBERS, encode, frame
+
+both = pytest.mark.both
+mock = pytest.mark.mock("the broker plays no part")
+
+ID = b"i" * 16
+VECTORS = protocol.PROTO / "vectors"
+
+
+@pytest.fixture
+def daemon(scene):
+    """A daemon that needs no broker, with a bystander who must not notice anything."""
+    daemon = scene.daemon(daemon={"handshake.timeout": "700ms", "connections.per.user": "600"},
+                          cluster={"bootstrap.servers": "127.0.0.1:1"})
+    bystander = scene.client(name="bystander")
+    before = daemon.n_fds()
+    yield daemon
+    assert daemon.alive()
+    assert bystander.query("status")["daemon"]
+    assert not bystander.errors and not bystander.closed
+    for client in scene.clients:
+        if client is not bystander:
+            client.disconnect()
+    scene.wait_for(lambda: daemon.n_fds() <= before, 5, "the descriptors of the bad peers are closed")
+
+
+def code_of(client):
+    """The code of the fatal error that ended the connection."""
+    return client.wait_end(timeout_s=5)
+
+
+HELLO = encode("hello", [1], [], "n", "l", 65536)
+OPEN = encode("open", 1, "", "g", ID, ["t"], {})
+
+# ---- malformed frames ---------------------------------------------------------------------------
+
+MALFORMED = {
+    "a byte that begins no frame": (b"\xcd\x00\x00\x00\x01\x90", "MALFORMED"),
+    "text": (b"GET / HTTP/1.1\r\n\r\n", "MALFORMED"),
+    "an empty body": (frame(b""), "MALFORMED"),
+    "a body that is no array": (frame(msgpack.packb({"a": 1})), "MALFORMED"),
+    "an empty array": (frame(b"\x90"), "MALFORMED"),
+    "a type that is text": (frame(msgpack.packb(["hello"])), "FIELD"),
+    "a second value in the body": (frame(msgpack.packb([11, 1]) + b"\xc0"), "MALFORMED"),
+    "an array longer than the body": (frame(b"\xdd\xff\xff\xff\xff"), "MALFORMED"),
+    "text longer than the body": (frame(b"\x92\x01\xdb\xff\xff\xff\xff"), "MALFORMED"),
+    "a reserved byte": (frame(b"\x92\x01\xc1"), "MALFORMED"),
+    "an extension": (frame(b"\x92\x01\xd4\x01\x00"), "MALFORMED"),
+    "nested too deep": (frame(b"\x91" * 10000), "MALFORMED"),
+    "a frame beyond the limit": (struct.pack(">BI", 0xCE, (1 << 20) + 1), "TOO_LARGE"),
+    "the longest frame there is": (struct.pack(">BI", 0xCE, 0xFFFFFFFF), "TOO_LARGE"),
+    "a field that is missing": (encode("credit", 0, 1), "FIELD"),
+    "a field of another type": (encode("credit", 0, "many", 1), "FIELD"),
+    "a negative number": (encode("credit", -1, 1, 1), "FIELD"),
+    "a number beyond its range": (encode("credit", 1 << 32, 1, 1), "FIELD"),
+    "a topic beyond its length": (encode("open", 1, "", "g", ID, ["t" * 250], {}), "FIELD"),
+    "an id of 15 bytes": (encode("open", 1, "", "g", ID[:15], ["t"], {}), "FIELD"),
+    "text that is not UTF-8": (frame(b"\x97\x02\x01\xa0\xa1\xff\xc4\x10" + ID + b"\x91\xa1t\x80"),
+                               "FIELD"),
+    "an unknown type": (frame(msgpack.packb([63])), "UNKNOWN_MESSAGE"),
+    "a type of the daemon's": (frame(msgpack.packb([NUMBERS["goaway"], "x", 1])), "UNKNOWN_MESSAGE"),
+    "request 0": (encode("open", 0, "", "g", ID, ["t"], {}), "FIELD"),
+}
+
+
+@mock
+@pytest.mark.parametrize("what", MALFORMED)
+def test_a_malformed_frame_is_answered_and_the_connection_closed(scene, daemon, what):
+    data, code = MALFORMED[what]
+    client = scene.client()
+    client.send_bytes(data)
+    assert code_of(client) == code
+    assert client.errors[-1].text
+
+
+@mock
+@pytest.mark.parametrize("what", [k for k in MALFORMED if MALFORMED[k][1] != "TOO_LARGE"])
+def test_a_malformed_frame_is_refused_before_hello_too(scene, daemon, what):
+    client = scene.client(hello=False)
+    client.send_bytes(MALFORMED[what][0])
+    assert code_of(client) in (MALFORMED[what][1], "OUT_OF_ORDER")
+
+
+def invalid_vectors():
+    """proto/vectors/invalid: what the project's own table of bad frames has."""
+    return [pytest.param(path, id=path.name) for path in sorted((VECTORS / "invalid").glob("*"))]
+
+
+@mock
+@pytest.mark.parametrize("path", invalid_vectors())
+def test_each_invalid_vector_gets_its_code(scene, daemon, path):
+    vector = json.loads(path.read_text(encoding="utf-8"))
+    if vector.get("side", "client") != "client":
+        pytest.skip("a frame of the daemon's")
+    client = scene.client(hello=bool(vector.get("after_hello", True)))
+    client.send_bytes(bytes.fromhex(vector["bytes"]))
+    assert code_of(client) == vector["error"]
+
+
+@mock
+def test_every_split_of_a_good_conversation_is_understood(scene, daemon):
+    query = encode("query", 7, "status", {})
+    stream = encode("hello", [1], ["query"], "split", "l", 65536) + query
+    for cut in range(1, len(stream), 3):
+        client = scene.client(hello=False)
+        client.send_bytes(stream[:cut])
+        scene.hub.pump(0.001)
+        client.send_bytes(stream[cut:])
+        client.wait_reply(7)
+        client.disconnect()
+
+
+@mock
+def test_further_fields_at_the_end_are_ignored(scene, daemon):
+    client = scene.client(hello=False)
+    client.send("hello", [1, 2, 99], ["query", "of tomorrow"], "n", "l", 65536, "new", [1, 2])
+    client.wait_for(lambda: client.welcome)
+    assert client.welcome.version == 1
+    client.send("query", 1, "status", {}, {"new": True})
+    client.wait_reply(1)
+
+
+@mock
+def test_an_advisory_message_is_ignored(scene, daemon):
+    client = scene.client()
+    client.send_bytes(frame(msgpack.packb([200, "whatever"])))
+    assert client.query("status")
+
+
+# ---- order --------------------------------------------------------------------------------------
+
+OUT_OF_ORDER = {
+    "a second hello": [HELLO],
+    "a mark before open": [encode("mark", 0, [[1, 1, 1, None]])],
+    "credit before open": [encode("credit", 0, 1, 1)],
+    "a commit before open": [encode("commit", 1)],
+    "close before open": [encode("close", 1)],
+    "pause before open": [encode("pause", 1, [1], True)],
+    "done before open": [encode("done", 1)],
+    "resume before open": [encode("resume", "t", 0, 1, 1, None, -1)],
+    "the end of resume before open": [encode("resume_end")],
+    "open twice": [OPEN, encode("resume_end"), encode("open", 2, "", "g", ID, ["t"], {})],
+    "resume after its end": [OPEN, encode("resume_end"), encode("resume", "t", 0, 1, 1, None, -1)],
+    "the end of resume twice": [OPEN, encode("resume_end"), encode("resume_end")],
+}
+
+
+@mock
+@pytest.mark.parametrize("what", OUT_OF_ORDER)
+def test_a_message_that_is_not_allowed_now_is_an_error(scene, daemon, what):
+    client = scene.client()
+    for data in OUT_OF_ORDER[what]:
+        client.send_bytes(data)
+    assert code_of(client) == "OUT_OF_ORDER"
+
+
+@mock
+@pytest.mark.parametrize("data", [OPEN, encode("query", 1, "status", {})])
+def test_nothing_comes_before_hello(scene, daemon, data):
+    client = scene.client(hello=False)
+    client.send_bytes(data)
+    assert code_of(client) in ("OUT_OF_ORDER", "HANDSHAKE")
+
+
+@mock
+@pytest.mark.parametrize("feature, data", [
+    ("query", encode("query", 1, "status", {})), ("reset", encode("reset", 1, [[1, 1, 1, None]])),
+    ("seek", encode("seek", 1, [], "latest", 0)), ("partitions", encode("claim_close", 1, 1))])
+def test_a_message_of_a_feature_that_was_not_named_is_an_error(scene, daemon, feature, data):
+    client = scene.client(features=())
+    client.send_bytes(data)
+    assert code_of(client) == "UNSUPPORTED"
+
+
+@mock
+def test_no_common_version_is_an_error(scene, daemon):
+    client = scene.client(hello=False)
+    client.send("hello", [2, 3], [], "n", "l", 65536)
+    assert code_of(client) == "VERSION"
+
+
+@mock
+def test_a_max_frame_below_the_least_is_an_error(scene, daemon):
+    client = scene.client(hello=False)
+    client.send("hello", [1], [], "n", "l", 65535)
+    assert code_of(client) == "FIELD"
+
+
+# ---- time ---------------------------------------------------------------------------------------
+
+
+@mock
+def test_no_hello_in_time_is_an_error(scene, daemon):
+    client = scene.client(hello=False)
+    assert code_of(client) == "HANDSHAKE"
+
+
+@mock
+def test_half_a_hello_is_no_hello(scene, daemon):
+    client = scene.client(hello=False)
+    client.send_bytes(HELLO[:-1])
+    assert code_of(client) == "HANDSHAKE"
+
+
+@mock
+def test_a_byte_at_a_time_does_not_extend_the_handshake(scene, daemon):
+    client = scene.client(hello=False)
+    long_hello = encode("hello", [1], ["f" * 200] * 20, "n", "l", 65536)
+    data = iter(long_hello)
+
+    def trickle():
+        client.send_bytes(bytes([next(data)]))
+        return client.closed
+    scene.wait_for(trickle, 5, "the end")
+    assert code_of(client) == "HANDSHAKE"
+
+
+@mock
+def test_after_the_handshake_slowness_is_no_fault(scene, daemon):
+    client = scene.client()
+    data = iter(encode("query", 5, "status", {}))
+
+    def trickle():
+        for byte in data:
+            client.send_bytes(bytes([byte]))
+            break
+        return client.replies.get(5)
+    scene.wait_for(trickle, 10, "the reply")
+
+
+# ---- number -------------------------------------------------------------------------------------
+
+
+@mock
+def test_500_connections_are_served(scene, daemon):
+    clients = [scene.client(name=f"n{i}") for i in range(500)]
+    status = clients[0].query("status")
+    assert status["daemon"]["n_connections"] == 501
+    for client in clients[1::50]:
+        assert client.query("status")
+
+
+@mock
+def test_500_connections_that_never_say_hello_delay_nobody(scene, daemon):
+    silent = [scene.client(hello=False) for _ in range(500)]
+    assert scene.client().query("status")
+    for client in silent:
+        assert code_of(client) == "HANDSHAKE"
+
+
+@mock
+def test_one_user_has_no_more_connections_than_allowed(scene):
+    scene.daemon(daemon={"connections.per.user": "5"}, cluster={"bootstrap.servers": "127.0.0.1:1"})
+    clients = [scene.client(user="nobody") for _ in range(5)]
+    too_many = scene.client(user="nobody", hello=False)
+    assert code_of(too_many) == "QUOTA"
+    assert scene.client(user="daemon").query("status")
+    clients[0].disconnect()
+    scene.wait_for(lambda: not refused_for_quota(scene), 5, "a place that became free")
+
+
+def refused_for_quota(scene):
+    client = scene.client(user="nobody", hello=False)
+    client.send_bytes(HELLO)
+    scene.wait_for(lambda: client.welcome or client.closed)
+    client.disconnect()
+    return client.closed and not client.welcome
+
+
+@mock
+def test_the_daemon_has_no_more_connections_than_allowed(scene):
+    scene.daemon(daemon={"connections.max": "5"}, cluster={"bootstrap.servers": "127.0.0.1:1"})
+    clients = [scene.client() for _ in range(5)]
+    too_many = scene.client(hello=False)
+    assert too_many.wait_end() in ("QUOTA", None)
+    assert all(c.query("status") for c in clients)
+
+
+@mock
+def test_bad_peers_are_logged_once_each(scene, daemon):
+    before = len(daemon.log())
+    client = scene.client(name="mischief")
+    client.send_bytes(b"\x00" * 100_000)
+    assert code_of(client) == "MALFORMED"
+    assert daemon.log()[before:].lower().count("malformed") == 1
+
+
+# ---- with traffic -------------------------------------------------------------------------------
+
+
+@both
+def test_a_consumer_that_breaks_the_protocol_loses_its_claims_and_nothing_else(scene):
+    topic = scene.topic(2)
+    scene.daemon()
+    good, bad = scene.consumer(topic), scene.consumer(topic)
+    scene.wait_for(lambda: len(good.places()) == len(bad.places()) == 1)
+    bad.send_bytes(b"\x00")
+    assert code_of(bad) == "MALFORMED"
+    good.wait_claims([(topic, 0), (topic, 1)], timeout_s=5)
+    scene.witness.fill(topic, 0, 3)
+    scene.witness.fill(topic, 1, 3)
+    good.wait_messages(6)
+
+
+@pytest.mark.slow(100)
+@both
+def test_a_reader_that_takes_nothing_of_a_large_message_is_disconnected(scene):
+    """It comes again: the message was not marked."""
+    topic = scene.topic(1)
+    scene.witness.produce(topic, 0, [{"value": b"x" * (4 << 20)}])
+    scene.daemon()
+    slow = scene.consumer(topic, options={"window": None}).wait_claims([(topic, 0)])
+    slow.reading = False
+    slow.credit(10, 100 << 20)
+    other = scene.consumer(topic)
+    other.wait_messages(1, timeout_s=50)
+    slow.reading = True
+    assert slow.wait_end() == "SLOW_READER" or slow.closed
+
