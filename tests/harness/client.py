@@ -226,7 +226,11 @@ class Client:
         return self
 
     def close_consumer(self, timeout_s=15.0):
-        return self.ask("close", timeout_s=timeout_s)
+        """CLOSE: what is marked is committed when it returns, and the claims are gone."""
+        self.ask("close", timeout_s=timeout_s)
+        self.ended += self.claims.values()
+        self.claims = {}
+        self.messages, self.sent, self.read = [], (0, 0), (0, 0)
 
     def commit(self, timeout_s=15.0):
         return self.ask("commit", timeout_s=timeout_s)

@@ -6,11 +6,14 @@ generation. The last has no request: it is read where the broker keeps it, in __
 """
 import collections
 import struct
+import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 TIMEOUT_S = 20
 NO_OFFSET = -1001
+UNDECIDED = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE,
+             KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 OFFSETS_TOPIC, OFFSETS_PARTITIONS = "__consumer_offsets", 4  # tests/kafka/kafka-up
 KEYS_OFFSET, KEY_GROUP = (0, 1), 2  # versions of its keys
 
@@ -20,9 +23,9 @@ Committed = collections.namedtuple("Committed", ["offset", "metadata"])
 class Witness:
     def __init__(self, broker):
         self.broker = broker
-        self.bootstrap = broker.bootstrap
-        self.producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 2,
-                                  "message.max.bytes": 200_000_000, "acks": "all",
+        self.base = {"bootstrap.servers": broker.bootstrap, "log_level": 2}
+        self.producer = Producer({**self.base, "linger.ms": 2, "acks": "all",
+                                  "message.max.bytes": 200_000_000,
                                   "queue.buffering.max.kbytes": 1_000_000})
         self.readers = {}
 
@@ -49,14 +52,15 @@ class Witness:
 
     def _reader(self, group):
         if group not in self.readers:
-            self.readers[group] = Consumer({"bootstrap.servers": self.bootstrap,
-                                            "group.id": group, "enable.auto.commit": False})
+            self.readers[group] = Consumer({**self.base, "group.id": group,
+                                            "enable.auto.commit": False})
         return self.readers[group]
 
     def committed(self, group, topic, partition):
         """The committed offset with its metadata; None when there is none."""
         asked = [TopicPartition(topic, partition)]
-        found = self._reader(group).committed(asked, timeout=TIMEOUT_S)[0]
+        reader = self._reader(group)
+        found = _patiently(lambda: reader.committed(asked, timeout=TIMEOUT_S))[0]
         if found.error:
             raise found.error
         return None if found.offset == NO_OFFSET else Committed(found.offset, found.metadata)
@@ -68,7 +72,8 @@ class Witness:
     def commit(self, group, topic, partition, offset, metadata=None):
         """Commits from outside, for a group without members."""
         place = TopicPartition(topic, partition, offset, metadata or "")
-        self._reader(group).commit(offsets=[place], asynchronous=False)
+        reader = self._reader(group)
+        _patiently(lambda: reader.commit(offsets=[place], asynchronous=False))
 
     def end(self, topic, partition):
         low, high = self._reader("witness").get_watermark_offsets(
@@ -93,8 +98,8 @@ class Witness:
     def _stored(self, group, *key_versions):
         """The values of this group in the broker's own log, oldest first."""
         place = TopicPartition(OFFSETS_TOPIC, java_hash(group) % OFFSETS_PARTITIONS, 0)
-        reader = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "witness",
-                           "enable.auto.commit": False, "enable.partition.eof": True})
+        reader = Consumer({**self.base, "group.id": "witness", "enable.auto.commit": False,
+                           "enable.partition.eof": True})
         values = []
         try:
             reader.assign([place])
@@ -111,6 +116,17 @@ class Witness:
     def close(self):
         for reader in self.readers.values():
             reader.close()
+
+
+def _patiently(ask):
+    """Asks again while the broker is still making up its mind who coordinates the group."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in UNDECIDED or time.monotonic() > deadline:
+                raise
 
 
 def _reporter(reports):

@@ -99,6 +99,18 @@ def test_messages_that_are_produced_later_come_at_once(scene):
 
 
 @both
+def test_a_message_of_4_mb_arrives(scene):
+    topic = scene.topic()
+    value = bytes(range(256)) * (4 * 4096)
+    scene.witness.produce(topic, 0, [{"value": value}])
+    scene.daemon()
+    client = scene.consumer(topic)
+    assert client.wait_messages(1)[0].value == value
+    scene.witness.fill(topic, 0, 1)
+    client.wait_messages(2)
+
+
+@real("the mock keeps 5 MiB")
 def test_a_message_of_20_mb_arrives(scene):
     topic = scene.topic()
     value = bytes(range(256)) * (20 * 4096)

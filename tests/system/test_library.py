@@ -173,7 +173,7 @@ def test_verdicts_and_commits_by_request(scene):
     assert [line["value"] for line in app.of("mark")] == [0] * 20
 
 
-@both
+@real("the mock keeps 5 MiB")
 def test_a_message_of_20_mb_reaches_the_program(scene):
     topic = scene.topic(1)
     value = bytes(range(256)) * (20 * 4096)
