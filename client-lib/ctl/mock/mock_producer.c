@@ -15,8 +15,6 @@
 
 #include "client-lib/ctl/mock/mock_producer.h"
 
-enum { DESTROY_POLL_MS = 100 };
-
 struct mock_producer {
 	rd_kafka_t *rk;
 	uint64_t n_written; /* numbers the values of mock_producer_write over all calls */
@@ -79,17 +77,6 @@ int mock_producer_new(struct mock_producer **producer, const char *bootstrap)
 	}
 	*producer = made;
 	return 0;
-}
-
-struct mock_producer *mock_producer_free(struct mock_producer *producer)
-{
-	if (!producer)
-		return NULL;
-	rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_flush(producer->rk, DESTROY_POLL_MS);
-	rd_kafka_destroy(producer->rk);
-	free(producer);
-	return NULL;
 }
 
 static rd_kafka_headers_t *new_headers(const struct mock_message *message)

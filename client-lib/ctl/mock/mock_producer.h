@@ -24,8 +24,8 @@ struct mock_batch {
 	int64_t first_offset;	   /* lowest offset that was given, -1 = none */
 };
 
+/* It lives as long as the process. */
 int mock_producer_new(struct mock_producer **producer, const char *bootstrap);
-struct mock_producer *mock_producer_free(struct mock_producer *producer);
 
 /* Hands a message over; batch (or NULL) hears of its delivery. -ENOBUFS = full, poll and try again.
  */
