@@ -25,12 +25,14 @@ class ConnectionClosed(AssertionError):
 
 
 class Refused(Exception):
-    """A request was answered with an error code; `name` is the one of errors.def."""
+    """A request was answered with an error code, or with one that ended the connection; `name` is
+    the one of errors.def."""
 
-    def __init__(self, reply):
-        self.code, self.text = reply.code, reply.text
-        self.name = ERROR_NAMES.get(reply.code, str(reply.code))
-        super().__init__(f"{self.name}: {reply.text}")
+    def __init__(self, answer):
+        self.code, self.text = answer.code, answer.text
+        self.fatal = getattr(answer, "fatal", False)
+        self.name = ERROR_NAMES.get(answer.code, str(answer.code))
+        super().__init__(f"{self.name}: {answer.text}")
 
 
 class Claim:
@@ -47,11 +49,12 @@ class Claim:
 
 class Client:
     def __init__(self, hub, path, name="test", features=("notify", "query", "reset", "seek"),
-                 max_frame=MAX_FRAME, hello=True, window=(10000, 64 << 20), auto_done=True):
+                 max_frame=MAX_FRAME, hello=True, window=(10000, 64 << 20), auto_done=True,
+                 consumer_id=None):
         self.hub, self.path, self.name = hub, str(path), name
         self.features, self.max_frame = list(features), max_frame
         self.window, self.auto_done = window, auto_done
-        self.id = os.urandom(16)
+        self.id = consumer_id or os.urandom(16)
         self.opened = None
         self._reset_connection()
         self.connect(hello)
@@ -198,7 +201,12 @@ class Client:
 
     def ask(self, name, *fields, timeout_s=15.0):
         """Sends a request and waits for its answer: the result, or Refused."""
-        reply = self.wait_reply(self.start(name, *fields), timeout_s)
+        try:
+            reply = self.wait_reply(self.start(name, *fields), timeout_s)
+        except ConnectionClosed as closed:
+            if self.fatal:
+                raise Refused(self.fatal) from closed
+            raise
         if reply.code:
             raise Refused(reply)
         return reply.result
@@ -275,6 +283,11 @@ class Client:
 
     # ---- conditions ----
 
+    @property
+    def fatal(self):
+        """The ERROR that the daemon sent before it closed the connection."""
+        return next((e for e in self.errors if e.fatal), None)
+
     def places(self):
         """The claimed topics and partitions, without those that are being released, sorted."""
         return sorted(c.place for c in self.claims.values() if not c.release)
@@ -306,7 +319,7 @@ class Client:
     def wait_end(self, timeout_s=15.0):
         """Waits until the daemon has closed the connection; the fatal error it gave, or None."""
         self.hub.wait_for(lambda: self.closed, timeout_s, "end of the connection")
-        return next((ERROR_NAMES[e.code] for e in self.errors if e.fatal), None)
+        return self.fatal and ERROR_NAMES[self.fatal.code]
 
 
 def record_bytes(record):

@@ -87,13 +87,15 @@ def test_allow_groups_counts_every_group_of_the_peer(scene):
 
 
 @mock
-def test_a_denied_peer_stays_connected_and_is_logged(scene):
+def test_a_denied_peer_is_told_closed_and_logged_once(scene):
     daemon = scene.daemon(cluster=DEAD, group={"allow.users": "daemon"})
     client = scene.client(user="nobody")
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         client.open("g", ["t"])
-    assert client.query("status")
-    assert "nobody" in daemon.log()
+    assert refused.value.fatal
+    assert client.wait_end() == "DENIED"
+    scene.hub.quiet(0.1)
+    assert daemon.log().lower().count("denied") == 1
 
 
 @mock

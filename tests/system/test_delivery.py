@@ -138,12 +138,45 @@ def test_a_message_above_max_frame_stops_its_claim_and_no_other(scene):
     client = scene.consumer(topic, options={"max_frame": 65536})
     error = client.wait_error("MESSAGE_TOO_LARGE")
     assert (error.topic, error.partition, error.fatal) == (topic, 0, False)
-    assert "offset 1" in error.text and "max_frame" in error.text
+    assert "offset 1" in error.text and "65536" in error.text
     others = scene.witness.fill(topic, 1, 100)
     scene.wait_for(lambda: values_of(client.of(topic, 1)) == others)
     assert values_of(client.of(topic, 0)) == [b"small"]
     client.mark_all()
     scene.wait_committed(topic, 0, 1)
+
+
+@both
+def test_no_frame_is_larger_than_max_frame_by_a_single_byte(scene):
+    """Values around the limit: each comes in a frame that fits, or stops the claim."""
+    topic = scene.topic()
+    sizes = range(65536 - 150, 65536 + 10)
+    scene.witness.produce(topic, 0, [{"value": b"x" * n} for n in sizes])
+    scene.daemon()
+    client = scene.consumer(topic, options={"max_frame": 65536})
+    error = client.wait_error("MESSAGE_TOO_LARGE")
+    assert f"offset {len(client.messages)}" in error.text
+    assert len(client.messages) > 60
+    assert all(len(m.value) == n for m, n in zip(client.messages, sizes))
+
+
+@both
+@pytest.mark.parametrize("record", [
+    {"value": None, "key": b"k" * 100_000}, {"value": b"", "key": b"k" * 100_000},
+    {"value": None, "headers": [("h", b"v" * 100_000)]},
+    {"value": b"v" * 40_000, "key": b"k" * 40_000}], ids=["key", "empty value", "header", "sum"])
+def test_keys_and_headers_count_against_max_frame(scene, record):
+    topic = scene.topic()
+    scene.witness.produce(topic, 0, [{"value": b"before"}, record])
+    scene.daemon()
+    client = scene.consumer(topic, options={"max_frame": 65536})
+    assert "offset 1" in client.wait_error("MESSAGE_TOO_LARGE").text
+    assert values_of(client.messages) == [b"before"]
+    larger = scene.client()
+    client.close_consumer()
+    larger.open("g", [topic])
+    got = larger.wait_messages(2)[1]
+    assert (got.value, got.key) == (record["value"], record.get("key"))
 
 
 @both

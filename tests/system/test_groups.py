@@ -10,6 +10,16 @@ real = pytest.mark.real
 mock = pytest.mark.mock
 
 
+@both
+def test_a_feature_that_welcome_does_not_name_is_refused(scene):
+    topic = scene.topic(1)
+    scene.daemon()
+    client = scene.client()
+    for feature, setting in (("notify", {"notifications": True}), ("partitions", {"mode": "partitions"})):
+        if feature not in client.welcome.features:
+            assert refusal(client, "g", [topic], **setting).name == "UNSUPPORTED"
+
+
 def refusal(client, group, topics, cluster="", **settings):
     with pytest.raises(Refused) as refused:
         client.open(group, topics, cluster=cluster, **settings)

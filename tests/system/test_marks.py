@@ -190,6 +190,42 @@ def test_marking_does_not_need_delivery(scene):
     scene.wait_committed(topic, 0, 5)
 
 
+@both
+@pytest.mark.parametrize("how", ["commit", "close", "disconnect"])
+def test_a_mark_whose_end_has_to_be_asked_for_is_covered_by_what_follows_it(scene, how):
+    """The mark is valid, but the daemon learns that from the broker only: it may not be overtaken."""
+    topic = scene.topic(1)
+    scene.daemon(group=NEVER)
+    client = scene.consumer(topic, options={"window": None}).wait_claims([(topic, 0)])
+    claim = client.claim(topic, 0)
+    scene.witness.fill(topic, 0, 10)
+    client.mark_entries([[claim.id, claim.epoch, 9, None]])
+    if how == "commit":
+        client.commit()
+        assert scene.committed(topic, 0) == 10
+    elif how == "close":
+        client.close_consumer()
+        assert scene.committed(topic, 0) == 10
+    else:
+        client.disconnect()
+        scene.daemons[0].stop()
+        assert scene.committed(topic, 0) == 10
+
+
+@both
+def test_each_mark_of_a_long_list_is_checked_against_the_end(scene):
+    topic = scene.topic(40)
+    scene.daemon()
+    client = scene.consumer(topic, options={"window": None})
+    client.wait_claims([(topic, p) for p in range(40)])
+    claims = sorted(client.claims.values(), key=lambda c: c.partition)
+    entries = [[c.id, c.epoch, 0, None] for c in claims]
+    assert client.mark_entries(entries, answer=True) == [OUT_OF_RANGE] * 40
+    for partition in range(40):
+        scene.witness.fill(topic, partition, 1)
+    assert client.mark_entries(entries, answer=True) == [ACCEPTED] * 40
+
+
 @real("the mock's log of commits cannot be read")
 def test_nothing_new_marked_is_no_commit_request(scene):
     """D5: the broker's log of commits does not grow while nothing is marked."""

@@ -206,9 +206,10 @@ def test_notifications_of_a_first_join(scene):
     topic = scene.topic(4)
     scene.witness.fill(topic, 0, 3)
     scene.daemon()
-    client = scene.consumer(topic, notifications=True)
+    client = scene.client()
     if "notify" not in client.welcome.features:
         pytest.skip("the daemon does not name the feature yet")
+    client.open("g", [topic], notifications=True)
     client.wait_messages(3)
     kinds = [f for f in client.frames if type(f).__name__ in ("notify", "messages")]
     everything = [[topic, [0, 1, 2, 3]]]
