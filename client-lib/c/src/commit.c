@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commits that the application asks for.
+ *
+ * The marks go out before the COMMIT, so it covers everything marked before the call. A commit
+ * survives a reconnect: RESUME carries the marks and the COMMIT is sent again. Owns nothing; an
+ * asynchronous request is owned by the list of requests until its event is made, and no more than
+ * 256 may wait, as many as there may be events.
+ */
+#include "client-lib/c/src/clock.h"
+#include "client-lib/c/src/error.h"
+#include "client-lib/c/src/session.h"
+
+#include <stdlib.h>
+
+enum { MAX_WAITING = 256 };
+
+static uint64_t deadline_us(const struct kg_consumer *c, int timeout_ms)
+{
+	int64_t ms = timeout_ms < 0 ? c->options->number[OPTION_REQUEST_TIMEOUT_MS] : timeout_ms;
+
+	return clock_now_us() + (uint64_t)ms * 1000;
+}
+
+int kg_consumer_commit(struct kg_consumer *c, int timeout_ms)
+{
+	struct request q = {.kind = REQUEST_COMMIT};
+	int r = consumer_check_open(c);
+
+	if (r)
+		return r;
+	q.id = requests_next_id(&c->requests);
+	q.deadline_us = deadline_us(c, timeout_ms);
+	return session_wait(c, &q);
+}
+
+int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request)
+{
+	struct request *q;
+	int r = consumer_check_open(c);
+
+	if (r)
+		return r;
+	if (c->requests.n_async >= MAX_WAITING)
+		return error_set(&c->error, KG_ERR_OVERFLOW,
+				 "%u commits wait for their answer already", MAX_WAITING);
+	q = malloc(sizeof(*q));
+	if (!q)
+		return error_set(&c->error, KG_ERR_MEMORY, "no memory for a commit");
+	*q = (struct request){
+		.kind = REQUEST_COMMIT, .async = true, .id = requests_next_id(&c->requests)};
+	q->deadline_us = deadline_us(c, -1);
+	if (request)
+		*request = q->id;
+	requests_add(&c->requests, q);
+	session_send(c); /* what finds no memory now is tried again by the next turn */
+	return KG_OK;
+}

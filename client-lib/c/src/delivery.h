@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* From received frames to messages in the application's hand. See delivery.c. */
+#ifndef KG_DELIVERY_H
+#define KG_DELIVERY_H
+
+#include "proto/batch.h"
+
+struct block;
+struct claim;
+struct kg_consumer;
+
+struct delivery {
+	struct kgp_batch_reader reader; /* the rest of the frame that is being handed out */
+	struct claim *claim;		/* its claim, while the reader has something left */
+	uint64_t epoch, taken_us;
+	bool credited;	     /* it was set aside before: its credit has been returned */
+	struct block *block; /* holds what was handed out last; one reference, or NULL */
+};
+
+/* All answer 0 or KG_ERR_PROTOCOL (which has ended the consumer), the first two also KG_ERR_MEMORY.
+ */
+int delivery_skim(
+	struct kg_consumer *c); /* discards and sets aside until something can be handed out */
+int delivery_set_aside(struct kg_consumer *c, struct claim *claim); /* before it is paused */
+int delivery_void(struct kg_consumer *c,
+		  struct claim *claim);	     /* nothing more of it is handed out */
+void delivery_reset(struct kg_consumer *c);  /* the connection is gone */
+void delivery_let_go(struct kg_consumer *c); /* of what was handed out last */
+bool delivery_is_pending(const struct kg_consumer *c);
+
+#endif

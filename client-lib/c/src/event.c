@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue of events.
+ *
+ * Owns up to 256 of them, each as small as its text; the oldest goes when one more comes, and so
+ * does one that finds no memory. What went is counted and told first, as KG_ERR_OVERFLOW. Nothing
+ * waits for an event to be read. Called by whoever has something to say; it must never fail.
+ */
+#include "client-lib/c/src/event.h"
+
+#include "client-lib/c/src/consumer.h"
+#include "client-lib/c/src/error.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { MAX_EVENTS = 256 };
+
+void events_init(struct events *es)
+{
+	*es = (struct events){0};
+	STAILQ_INIT(&es->queue);
+}
+
+static void drop_first(struct events *es)
+{
+	struct event *e = STAILQ_FIRST(&es->queue);
+
+	STAILQ_REMOVE_HEAD(&es->queue, link);
+	es->n--;
+	free(e);
+}
+
+void events_deinit(struct events *es)
+{
+	while (es->n)
+		drop_first(es);
+}
+
+void events_push(struct events *es, const struct event *e, struct kgp_bytes text)
+{
+	struct event *copy = malloc(sizeof(*copy) + text.size + 1);
+
+	es->fresh = true;
+	if (!copy) {
+		es->n_lost++;
+		return;
+	}
+	*copy = *e;
+	error_copy_text(copy->text, text.size + 1, text);
+	STAILQ_INSERT_TAIL(&es->queue, copy, link);
+	if (++es->n <= MAX_EVENTS)
+		return;
+	drop_first(es);
+	es->n_lost++;
+}
+
+static void tell_loss(struct events *es, struct kg_event *event)
+{
+	*event = (struct kg_event){.type = KG_EVENT_ERROR, .partition = -1};
+	error_set(&event->error, KG_ERR_OVERFLOW,
+		  "%" PRIu64 " events were dropped because they were not read in time", es->n_lost);
+	es->n_lost = 0;
+}
+
+static void tell(const struct event *e, struct kg_event *event)
+{
+	*event = (struct kg_event){
+		.type = e->type,
+		.topic = e->topic,
+		.partition = e->partition,
+		.request = e->request,
+		.dwell_ms = e->dwell_ms,
+		.context = e->context,
+	};
+	if (e->code == KG_OK)
+		return;
+	error_set(&event->error, e->code, "%s", e->text[0] ? e->text : kg_strerror(e->code));
+}
+
+int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event)
+{
+	struct events *es;
+
+	if (!c || !event || consumer_is_forked(c))
+		return 0;
+	es = &c->events;
+	if (es->n_lost) {
+		tell_loss(es, event);
+		return 1;
+	}
+	if (!es->n) {
+		es->fresh = false;
+		return 0;
+	}
+	tell(STAILQ_FIRST(&es->queue), event);
+	drop_first(es);
+	return 1;
+}

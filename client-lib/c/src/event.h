@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Events that wait for the application. See event.c. */
+#ifndef KG_EVENT_H
+#define KG_EVENT_H
+
+#include "client-lib/c/include/kgroup.h"
+#include "proto/buf.h"
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+struct event {
+	STAILQ_ENTRY(event) link;
+	enum kg_event_type type;
+	const char *topic;   /* not owned: lives as long as the consumer */
+	const char *context; /* static */
+	int32_t partition;
+	uint32_t request, dwell_ms;
+	int code;
+	char text[];
+};
+
+struct events {
+	STAILQ_HEAD(, event) queue; /* owned */
+	unsigned n;
+	uint64_t n_lost;
+	bool fresh; /* something came that a sleeping application has not seen */
+};
+
+void events_init(struct events *es);
+void events_deinit(struct events *es);
+
+/* Copies what e and text say; the text is for code other than KG_OK. Never fails: what finds no
+ * memory is counted. */
+void events_push(struct events *es, const struct event *e, struct kgp_bytes text);
+
+#endif

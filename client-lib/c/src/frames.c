@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the daemon says, frame by frame.
+ *
+ * Every frame but MESSAGES is decoded and acted upon as soon as it is whole, whatever is still
+ * unread before it; of MESSAGES only the head is looked at, and the frame is kept for delivery.c. A
+ * handler does all or nothing: one that finds no memory answers KG_ERR_MEMORY and sees the same
+ * frame again. What the protocol does not allow ends the consumer: a daemon that is so wrong is not
+ * to be trusted with offsets. Called by session.c only.
+ */
+#include "client-lib/c/src/error.h"
+#include "client-lib/c/src/mark.h"
+#include "client-lib/c/src/session.h"
+
+#include "proto/frame.h"
+
+#include <errno.h>
+
+#define N_ELEMENTS(a) (sizeof(a) / sizeof(*(a)))
+
+static int no_memory(struct kg_consumer *c)
+{
+	return error_set(&c->error, KG_ERR_MEMORY, "no memory for what the daemon says");
+}
+
+static int violated(struct kg_consumer *c, const char *what)
+{
+	return error_set(&c->error, KG_ERR_PROTOCOL, "the daemon sent %s", what);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+int frames_put_hello(struct kg_consumer *c)
+{
+	static const struct kgp_number version = {KGP_VERSION};
+	struct kgp_hello hello = {
+		.versions = {.items = &version, .n = 1},
+		.name = kgp_text(options_name(c->options)),
+		.language = kgp_text("c/" KG_VERSION),
+		.max_frame = c->connection.in.max_body_bytes,
+	};
+
+	return connection_put(&c->connection, KGP_T_hello, &hello);
+}
+
+static int put_open(struct kg_consumer *c)
+{
+	const char *cluster = c->options->text[OPTION_CLUSTER];
+	struct kgp_buf settings = {0};
+	struct kgp_open open = {
+		.request = c->open_request,
+		.cluster = kgp_text(cluster ? cluster : ""),
+		.group = kgp_text(c->group),
+		.id = kgp_bytes(c->id, sizeof(c->id)),
+		.topics = {.items = c->topics, .n = c->n_topics},
+	};
+	int r = -ENOMEM;
+
+	kgp_settings_encode(&c->options->settings, &settings, &open.settings.n);
+	open.settings.wire = settings.data;
+	open.settings.wire_bytes = settings.len;
+	if (!settings.failed)
+		r = connection_put(&c->connection, KGP_T_open, &open);
+	kgp_buf_deinit(&settings);
+	return r;
+}
+
+static int put_first_credit(struct kg_consumer *c)
+{
+	struct kgp_credit credit;
+
+	if (c->closing)
+		return 0;
+	credit_grant(&c->credit);
+	credit = (struct kgp_credit){.messages = c->credit.granted_messages,
+				     .bytes = c->credit.granted_bytes};
+	return connection_put(&c->connection, KGP_T_credit, &credit);
+}
+
+/* OPEN, what is to be resumed, and the first credit go out together: one round trip. */
+static int on_welcome(struct kg_consumer *c, const struct kgp_welcome *m)
+{
+	static const struct kgp_resume_end end;
+	size_t before = c->connection.out.len;
+
+	if (m->version != KGP_VERSION)
+		return violated(c, "a protocol version that was not offered");
+	c->open_request = requests_next_id(&c->requests);
+	if (put_open(c) || marks_put_resume(c) ||
+	    connection_put(&c->connection, KGP_T_resume_end, &end) || put_first_credit(c)) {
+		c->connection.out.len = before;
+		return no_memory(c);
+	}
+	marks_resumed(c);
+	c->session = SESSION_OPENING;
+	return 0;
+}
+
+/* Refusals that another try would only repeat. */
+static bool is_final(uint64_t code)
+{
+	switch (code) {
+	case KGP_E_MALFORMED:
+	case KGP_E_TOO_LARGE:
+	case KGP_E_FIELD:
+	case KGP_E_UNKNOWN_MESSAGE:
+	case KGP_E_OUT_OF_ORDER:
+	case KGP_E_VERSION:
+	case KGP_E_UNSUPPORTED:
+	case KGP_E_DENIED:
+	case KGP_E_REPLACED:
+	case KGP_E_CREDIT:
+	case KGP_E_CONFLICT:
+	case KGP_E_NO_CLUSTER:
+	case KGP_E_NO_GROUP:
+	case KGP_E_SETTING:
+	case KGP_E_BAD_TOPIC:
+	case KGP_E_NO_TOPICS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* At the first open the caller waits for a verdict, so only what passes by itself is tried again.
+ */
+static bool is_passing(uint64_t code)
+{
+	return code == KGP_E_STOPPING || code == KGP_E_HANDSHAKE || code == KGP_E_SLOW_READER;
+}
+
+static int refused(struct kg_consumer *c, uint64_t code, struct kgp_bytes text)
+{
+	int r = error_of_daemon(&c->error, code, text);
+	struct kg_error why = c->error;
+
+	if (is_final(code) || (!c->accepted && !is_passing(code)))
+		return r;
+	session_lose(c, why.text);
+	return SESSION_LOST;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static int on_open_reply(struct kg_consumer *c, const struct kgp_reply *m)
+{
+	if (m->code)
+		return refused(c, m->code, m->text);
+	c->session = SESSION_OPEN;
+	c->accepted = true;
+	c->connection.n_failures = 0;
+	if (c->state == KG_STATE_CONNECTING)
+		consumer_set_state(c, KG_STATE_JOINING, kgp_text("the group is being joined"));
+	return 0;
+}
+
+/* An answer that nobody waits for any more came too late and is dropped. */
+static int on_reply(struct kg_consumer *c, const struct kgp_reply *m)
+{
+	struct request *q;
+
+	if (c->session == SESSION_OPENING && m->request == c->open_request)
+		return on_open_reply(c, m);
+	q = requests_find(&c->requests, m->request);
+	if (!q)
+		return 0;
+	if (m->code && !q->async)
+		error_of_daemon(&c->error, m->code, m->text);
+	requests_answer(&c->requests, &c->events, q, error_code_of_daemon(m->code), m->text);
+	return 0;
+}
+
+static int on_marked(struct kg_consumer *c, const struct kgp_marked *m)
+{
+	struct request *q = requests_find(&c->requests, m->request);
+	struct kgp_list verdicts = m->verdicts;
+	struct kgp_number verdict;
+
+	if (!q)
+		return 0;
+	if (q->kind != REQUEST_MARK || !kgp_next_number(&verdicts, &verdict))
+		return violated(c, "MARKED that does not fit its MARK");
+	q->verdict = verdict.value;
+	requests_answer(&c->requests, &c->events, q, KG_OK, kgp_bytes(NULL, 0));
+	return 0;
+}
+
+/* ---- claims ---------------------------------------------------------------------------------- */
+
+static void tell(struct kg_consumer *c, enum kg_event_type type, const struct claim *claim,
+		 uint64_t dwell_ms)
+{
+	struct event e = {
+		.type = type,
+		.topic = claim->public.topic,
+		.partition = claim->public.partition,
+		.dwell_ms = (uint32_t)dwell_ms,
+	};
+
+	events_push(&c->events, &e, kgp_bytes(NULL, 0));
+}
+
+static int on_assign(struct kg_consumer *c, const struct kgp_assign *m)
+{
+	struct claim *claim;
+	int r;
+
+	if (!m->claim || memchr(m->topic.data, 0, m->topic.size))
+		return violated(c, "ASSIGN with a number or topic that cannot be");
+	r = claims_add(&c->claims, m, &claim);
+	if (r == -ENOMEM)
+		return no_memory(c);
+	if (r)
+		return violated(c, "ASSIGN of what is assigned already");
+	tell(c, KG_EVENT_ASSIGNED, claim, 0);
+	return 0;
+}
+
+static int on_epoch(struct kg_consumer *c, struct claim *claim, const struct kgp_epoch *m)
+{
+	int r = delivery_void(c, claim);
+
+	if (r)
+		return r;
+	if (claim->sure.dirty || claim->far.dirty)
+		c->n_stale++;
+	claim->epoch = m->epoch;
+	marks_restart(claim);
+	return 0;
+}
+
+/* What is unread is dropped; DONE follows at once if nothing is left to be marked. */
+static int on_release(struct kg_consumer *c, struct claim *claim, const struct kgp_release *m)
+{
+	int r = delivery_void(c, claim);
+
+	if (r)
+		return r;
+	claim->state = CLAIM_RELEASING;
+	claims_touch(&c->claims, claim);
+	tell(c, KG_EVENT_RELEASING, claim, m->dwell_ms);
+	return 0;
+}
+
+static int on_released(struct kg_consumer *c, struct claim *claim)
+{
+	int r = delivery_void(c, claim);
+
+	if (r)
+		return r;
+	if (claim->sure.dirty || claim->far.dirty)
+		c->n_stale++;
+	tell(c, KG_EVENT_RELEASED, claim, 0);
+	claims_remove(&c->claims, claim);
+	return 0;
+}
+
+/* Only the head: each message is looked at when it is handed out. */
+static int on_messages(struct kg_consumer *c, const struct frame *f, bool *keep)
+{
+	struct kgp_batch_reader reader;
+	struct kgp_messages head;
+	struct kgp_record none;
+
+	if (kgp_batch_open(&reader, f->body, f->body_bytes, &head))
+		return violated(c, "a malformed MESSAGES frame");
+	if (!index_find(&c->claims.by_id, (uint32_t)head.claim))
+		return violated(c, "messages of a claim that it did not assign");
+	if (!credit_receive(&c->credit, reader.left))
+		return violated(c, "more messages than there was credit for");
+	*keep = reader.left > 0;
+	return *keep || !kgp_batch_next(&reader, &none) ? 0
+							: violated(c, "a malformed MESSAGES frame");
+}
+
+/* ---- state and errors ------------------------------------------------------------------------ */
+
+static int on_state(struct kg_consumer *c, const struct kgp_state *m)
+{
+	static const struct {
+		const char *name;
+		enum kg_state state;
+	} states[] = {
+		{"connecting", KG_STATE_CONNECTING}, {"joining", KG_STATE_JOINING},
+		{"joined", KG_STATE_JOINED},	     {"leaving", KG_STATE_LEAVING},
+		{"failed", KG_STATE_FAILED},
+	};
+	size_t i;
+
+	for (i = 0; i < N_ELEMENTS(states); i++)
+		if (kgp_bytes_equal(kgp_text(states[i].name), m->state))
+			consumer_set_state(c, states[i].state, m->text);
+	return 0;
+}
+
+static const char *context_of(struct kgp_bytes name)
+{
+	static const char *const names[] = {"protocol", "group",     "heartbeat", "topics",
+					    "commit",	"rebalance", "partition"};
+	size_t i;
+
+	for (i = 0; i < N_ELEMENTS(names); i++)
+		if (kgp_bytes_equal(kgp_text(names[i]), name))
+			return names[i];
+	return "other";
+}
+
+static int on_error(struct kg_consumer *c, const struct kgp_error *m)
+{
+	struct event e = {.type = KG_EVENT_ERROR, .partition = (int32_t)m->partition};
+
+	if (m->fatal)
+		return refused(c, m->code, m->text);
+	if (m->topic.data && !(e.topic = claims_topic(&c->claims, m->topic)))
+		return no_memory(c);
+	e.context = context_of(m->context);
+	e.code = error_code_of_daemon(m->code);
+	events_push(&c->events, &e, m->text);
+	return 0;
+}
+
+static int on_goaway(struct kg_consumer *c, const struct kgp_goaway *m)
+{
+	c->back_ms = (uint32_t)m->back_ms;
+	consumer_set_state(c, KG_STATE_LEAVING, m->reason);
+	return 0;
+}
+
+/* ---- which it is ----------------------------------------------------------------------------- */
+
+static bool is_messages(const struct frame *f)
+{
+	struct kgp_cursor at = {f->body, f->body + f->body_bytes};
+	struct kgp_token shape, type;
+
+	return !kgp_read(&at, &shape) && shape.kind == KGP_KIND_ARRAY && shape.number &&
+	       !kgp_read(&at, &type) && type.kind == KGP_KIND_UINT && type.number == KGP_T_messages;
+}
+
+static int on_claim_frame(struct kg_consumer *c, enum kgp_type type, const union kgp_body *b)
+{
+	uint64_t id = type == KGP_T_epoch     ? b->epoch.claim
+		      : type == KGP_T_release ? b->release.claim
+					      : b->released.claim;
+	struct claim *claim = index_find(&c->claims.by_id, (uint32_t)id);
+
+	if (!claim)
+		return violated(c, "a claim's number that it did not assign");
+	if (type == KGP_T_epoch)
+		return on_epoch(c, claim, &b->epoch);
+	return type == KGP_T_release ? on_release(c, claim, &b->release) : on_released(c, claim);
+}
+
+static int on_message(struct kg_consumer *c, enum kgp_type type, const union kgp_body *b)
+{
+	switch (type) {
+	case KGP_T_reply:
+		return on_reply(c, &b->reply);
+	case KGP_T_marked:
+		return on_marked(c, &b->marked);
+	case KGP_T_state:
+		return on_state(c, &b->state);
+	case KGP_T_assign:
+		return on_assign(c, &b->assign);
+	case KGP_T_epoch:
+	case KGP_T_release:
+	case KGP_T_released:
+		return on_claim_frame(c, type, b);
+	case KGP_T_error:
+		return on_error(c, &b->error);
+	case KGP_T_goaway:
+		return on_goaway(c, &b->goaway);
+	default:
+		return violated(c, "a message of a feature that was not asked for");
+	}
+}
+
+int frames_on_frame(struct kg_consumer *c, const struct frame *f, bool *keep)
+{
+	bool greeting = c->session == SESSION_GREETING;
+	const struct kgp_info *info;
+	union kgp_body body;
+	int r;
+
+	if (is_messages(f) && !greeting)
+		return on_messages(c, f, keep);
+	r = kgp_decode(f->body, f->body_bytes, KGP_DAEMON, &info, &body);
+	if (r == KGP_IGNORE)
+		return 0;
+	if (r < 0)
+		return error_set(&c->error, KG_ERR_PROTOCOL,
+				 "the daemon sent a frame that is refused: %s",
+				 kgp_error_text((unsigned)-r));
+	if (info->type == KGP_T_welcome && greeting)
+		return on_welcome(c, &body.welcome);
+	if (info->type == KGP_T_welcome ||
+	    (greeting && info->type != KGP_T_error && info->type != KGP_T_goaway))
+		return violated(c, "a message that is out of order");
+	return on_message(c, info->type, &body);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options of a consumer.
+ *
+ * Two kinds under one call: the library's own, declared in the tables here, and the settings of the
+ * protocol, which have their table and their rules in proto/. A bad value is told with the rule
+ * that it breaks; what is not set is the group's or the default, so relations between settings are
+ * checked only where both sides were given. Owns its texts. It must never read files.
+ */
+#include "client-lib/c/src/options.h"
+
+#include "client-lib/c/src/error.h"
+#include "proto/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define DEFAULT_SOCKET "/run/kgroupd/kgroupd.sock"
+
+enum { RULE_BYTES = 256 };
+
+static const struct {
+	const char *name;
+	size_t min_bytes, max_bytes;
+} texts[N_OPTION_TEXTS] = {
+	[OPTION_SOCKET] = {"socket", 1, sizeof(((struct sockaddr_un *)0)->sun_path) - 1},
+	[OPTION_CLUSTER] = {"cluster", 0, KGP_MAX_NAME},
+	[OPTION_NAME] = {"name", 1, KGP_MAX_NAME},
+};
+
+static const struct {
+	const char *name;
+	bool duration;
+	int64_t min, max, def;
+} numbers[N_OPTION_NUMBERS] = {
+	[OPTION_OPEN_TIMEOUT_MS] = {"open.timeout", true, 0, 3600000, 10000},
+	[OPTION_REQUEST_TIMEOUT_MS] = {"request.timeout", true, 0, 3600000, 30000},
+	[OPTION_CREDIT_MESSAGES] = {"credit.messages", false, 1, 1000000, 20000},
+	[OPTION_CREDIT_BYTES] = {"credit.bytes", false, 1, 1 << 30, 1 << 20},
+	[OPTION_MAX_FRAME_BYTES] = {"max.frame", false, KGP_FRAME_MIN_MAX, 1 << 30,
+				    KGP_FRAME_MAX_DAEMON},
+};
+
+/* ---- new, copy, free ------------------------------------------------------------------------- */
+
+struct kg_options *kg_options_new(void)
+{
+	struct kg_options *o = calloc(1, sizeof(*o));
+	int i;
+
+	if (!o)
+		return NULL;
+	for (i = 0; i < N_OPTION_NUMBERS; i++)
+		o->number[i] = numbers[i].def;
+	kgp_settings_init(&o->settings);
+	return o;
+}
+
+struct kg_options *kg_options_free(struct kg_options *o)
+{
+	int i;
+
+	for (i = 0; o && i < N_OPTION_TEXTS; i++)
+		free(o->text[i]);
+	free(o);
+	return NULL;
+}
+
+static int set_text(struct kg_options *o, int i, const char *value)
+{
+	size_t n = strlen(value) + 1;
+	char *copy = malloc(n);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, value, n);
+	free(o->text[i]);
+	o->text[i] = copy;
+	return 0;
+}
+
+struct kg_options *options_copy(const struct kg_options *o)
+{
+	struct kg_options *copy = kg_options_new();
+	int i;
+
+	if (!copy || !o)
+		return copy;
+	memcpy(copy->number, o->number, sizeof(copy->number));
+	copy->settings = o->settings;
+	for (i = 0; i < N_OPTION_TEXTS; i++)
+		if (o->text[i] && set_text(copy, i, o->text[i]))
+			return kg_options_free(copy);
+	return copy;
+}
+
+const char *options_socket(const struct kg_options *o)
+{
+	const char *env;
+
+	if (o->text[OPTION_SOCKET])
+		return o->text[OPTION_SOCKET];
+	env = secure_getenv("KGROUP_SOCKET");
+	return env && *env ? env : DEFAULT_SOCKET;
+}
+
+const char *options_name(const struct kg_options *o)
+{
+	const char *name = program_invocation_short_name;
+
+	if (o->text[OPTION_NAME])
+		return o->text[OPTION_NAME];
+	if (!*name || strlen(name) > KGP_MAX_NAME ||
+	    !kgp_is_utf8((const uint8_t *)name, strlen(name)))
+		return "unnamed";
+	return name;
+}
+
+/* ---- setting --------------------------------------------------------------------------------- */
+
+/* "250ms", "30s", "5m", "1h" in milliseconds, or a plain number; -1: neither. */
+static int64_t parse_number(const char *value, bool duration)
+{
+	static const struct {
+		const char *unit;
+		int64_t factor;
+	} units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+	size_t i, n_units = duration ? sizeof(units) / sizeof(*units) : 1;
+	char *end;
+	long long v;
+
+	if (*value < '0' || *value > '9')
+		return -1;
+	v = strtoll(value, &end, 10);
+	for (i = 0; i < n_units; i++)
+		if (!strcmp(end, units[i].unit) && v <= INT64_MAX / units[i].factor)
+			return v * units[i].factor;
+	return -1;
+}
+
+static int set_own_text(struct kg_options *o, int i, const char *value, struct kg_error *e)
+{
+	size_t n = strlen(value);
+
+	if (n < texts[i].min_bytes || n > texts[i].max_bytes)
+		return error_set(e, KG_ERR_SETTING, "%s has %zu bytes, must have from %zu to %zu",
+				 texts[i].name, n, texts[i].min_bytes, texts[i].max_bytes);
+	if (i != OPTION_SOCKET && !kgp_is_utf8((const uint8_t *)value, n))
+		return error_set(e, KG_ERR_SETTING, "%s is not valid UTF-8", texts[i].name);
+	if (set_text(o, i, value))
+		return error_set(e, KG_ERR_MEMORY, "no memory for option %s", texts[i].name);
+	return KG_OK;
+}
+
+static int set_own_number(struct kg_options *o, int i, const char *value, struct kg_error *e)
+{
+	const char *unit = numbers[i].duration ? "ms" : "";
+	int64_t v = parse_number(value, numbers[i].duration);
+
+	if (v < numbers[i].min || v > numbers[i].max)
+		return error_set(e, KG_ERR_SETTING, "%s is '%s', must be from %lld%s to %lld%s",
+				 numbers[i].name, value, (long long)numbers[i].min, unit,
+				 (long long)numbers[i].max, unit);
+	o->number[i] = v;
+	return KG_OK;
+}
+
+static int set_setting(struct kg_options *o, const char *name, const char *value,
+		       struct kg_error *e)
+{
+	char why[RULE_BYTES] = "";
+
+	if (kgp_settings_set(&o->settings, kgp_text(name), kgp_text(value), why, sizeof(why)))
+		return error_set(e, KG_ERR_SETTING, "%s", why);
+	return KG_OK;
+}
+
+int kg_options_set(struct kg_options *o, const char *name, const char *value,
+		   struct kg_error *error)
+{
+	int i;
+
+	if (!o || !name || !value)
+		return error_set(error, KG_ERR_ARGUMENT, "options, name and value may not be NULL");
+	if (error)
+		error_clear(error);
+	for (i = 0; i < N_OPTION_TEXTS; i++)
+		if (!strcmp(texts[i].name, name))
+			return set_own_text(o, i, value, error);
+	for (i = 0; i < N_OPTION_NUMBERS; i++)
+		if (!strcmp(numbers[i].name, name))
+			return set_own_number(o, i, value, error);
+	return set_setting(o, name, value, error);
+}
+
+/* ---- rules of several options ---------------------------------------------------------------- */
+
+static bool given(const struct kgp_settings *s, enum kgp_setting setting)
+{
+	return s->given & 1u << setting;
+}
+
+int kg_options_validate(const struct kg_options *o, struct kg_error *error)
+{
+	const struct kgp_settings *s = o ? &o->settings : NULL;
+	char why[RULE_BYTES] = "";
+
+	if (error)
+		error_clear(error);
+	if (!s)
+		return KG_OK;
+	if (given(s, KGP_SETTING_HEARTBEAT_INTERVAL) && given(s, KGP_SETTING_SESSION_TIMEOUT) &&
+	    kgp_settings_check(s, why, sizeof(why)))
+		return error_set(error, KG_ERR_SETTING, "%s", why);
+	if (s->value[KGP_SETTING_MODE] != KGP_MULTIPLEXED)
+		return error_set(error, KG_ERR_SETTING,
+				 "mode is 'partitions', this version has only multiplexed");
+	if (s->value[KGP_SETTING_NOTIFICATIONS])
+		return error_set(error, KG_ERR_SETTING,
+				 "notifications is 'yes', this version has only no");
+	return KG_OK;
+}

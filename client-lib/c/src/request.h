@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that wait for the daemon's answer. See request.c. */
+#ifndef KG_REQUEST_H
+#define KG_REQUEST_H
+
+#include "client-lib/c/src/connection.h"
+#include "client-lib/c/src/event.h"
+
+enum request_kind { REQUEST_COMMIT, REQUEST_CLOSE, REQUEST_MARK };
+
+struct request {
+	TAILQ_ENTRY(request) link;
+	enum request_kind kind;
+	uint32_t id;
+	bool async; /* on the heap, answered by an event; else its caller waits and owns it */
+	bool sent, answered;
+	int code;
+	uint64_t verdict; /* of a mark */
+	uint64_t deadline_us;
+};
+
+struct requests {
+	TAILQ_HEAD(, request) waiting;
+	unsigned n_async, n_unsent;
+	uint32_t last_id;
+};
+
+void requests_init(struct requests *rs);
+void requests_deinit(struct requests *rs);
+
+uint32_t requests_next_id(struct requests *rs); /* never 0 */
+void requests_add(struct requests *rs, struct request *q);
+void requests_remove(struct requests *rs, struct request *q); /* unlinks; an async one is freed */
+struct request *requests_find(struct requests *rs, uint64_t id);
+
+int requests_put(struct requests *rs,
+		 struct connection *c); /* sends what is not sent: 0 or -ENOMEM */
+void requests_answer(struct requests *rs, struct events *es, struct request *q, int code,
+		     struct kgp_bytes text);
+void requests_lose(struct requests *rs);
+void requests_expire(struct requests *rs, struct events *es, uint64_t now_us, int code);
+uint64_t requests_deadline_us(const struct requests *rs);
+
+#endif
