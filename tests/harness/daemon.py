@@ -133,6 +133,8 @@ class Daemon:
         return self.words
 
     def log(self):
+        if not self.log_file.exists():
+            return ""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     def wait_log(self, pattern, timeout_s=15.0):

@@ -62,7 +62,7 @@ class Witness:
         reader = self._reader(group)
         found = _patiently(lambda: reader.committed(asked, timeout=TIMEOUT_S))[0]
         if found.error:
-            raise found.error
+            raise KafkaException(found.error)
         return None if found.offset == NO_OFFSET else Committed(found.offset, found.metadata)
 
     def committed_offset(self, group, topic, partition):

@@ -7,6 +7,7 @@ and daemons of its own (the fixture `scene`). Whatever hangs ends after TEST_TIM
 """
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,10 @@ def broker(pytestconfig, builddir):
 @pytest.fixture(scope="session")
 def witness(broker):
     made = Witness(broker)
+    topic = f"warm-up-{time.time_ns()}"
+    broker.create_topic(topic, 1)
     for i in range(10):  # a new broker first makes its topic of offsets: not in a test's time
-        made.committed(f"warm-up-{i}", "none", 0)
+        made.committed(f"warm-up-{i}", topic, 0)
     yield made
     made.close()
 

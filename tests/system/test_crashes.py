@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""At least once, whatever dies: every message is handed out, what is committed was marked, order holds
+within a claim. Crashes come at counts drawn from a seed that is printed, so that a run can be had
+again."""
+import os
+import random
+import signal
+
+import pytest
+
+both = pytest.mark.both
+
+N_PARTITIONS = 4
+
+
+@pytest.fixture
+def chance():
+    seed = int(os.environ.get("KGROUP_TEST_SEED") or random.randrange(1 << 32))
+    print(f"KGROUP_TEST_SEED={seed}")
+    return random.Random(seed)
+
+
+def assert_in_order(app):
+    """Between an assignment and its end, offsets of a partition only rise, without gaps."""
+    last = {}
+    for line in app.lines:
+        if line["type"] == "assigned":
+            last.pop((line["topic"], line["partition"]), None)
+        elif line["type"] == "message":
+            place = line["topic"], line["partition"]
+            assert line["offset"] == last.get(place, line["offset"] - 1) + 1, f"{place}: {line}"
+            last[place] = line["offset"]
+
+
+def handed_out(apps):
+    return {(m["partition"], m["offset"]) for app in apps for m in app.messages}
+
+
+def fill(scene, topic, n, first):
+    for partition in range(N_PARTITIONS):
+        scene.witness.fill(topic, partition, n, first=first)
+
+
+def wait_everything(scene, apps, topic, n):
+    everything = {(p, o) for p in range(N_PARTITIONS) for o in range(n)}
+    scene.wait_for(lambda: everything <= handed_out(apps), 40, "every message at least once")
+    for partition in range(N_PARTITIONS):
+        scene.wait_committed(topic, partition, n)
+
+
+@both
+def test_a_daemon_that_is_killed_again_and_again_loses_nothing(scene, chance):
+    topic = scene.topic(N_PARTITIONS)
+    daemon = scene.daemon()
+    apps = [scene.app(topic) for _ in range(2)]
+    n = 0
+    for _ in range(3):
+        fill(scene, topic, 250, first=n)
+        n += 250
+        enough = len(handed_out(apps)) + chance.randrange(1, 900)
+        scene.wait_for(lambda: len(handed_out(apps)) >= enough, 30, f"{enough} messages")
+        daemon.kill()
+        daemon.start()
+    wait_everything(scene, apps, topic, n)
+    for app in apps:
+        assert_in_order(app)
+        assert app.stop() == 0
+    n_again = sum(len(app.messages) for app in apps) - len(handed_out(apps))
+    assert n_again <= 3 * 4 * 250, "more came again than can have been in flight"
+
+
+@both
+def test_programs_that_are_killed_again_and_again_lose_nothing(scene, chance):
+    topic = scene.topic(N_PARTITIONS)
+    scene.daemon()
+    apps = [scene.app(topic) for _ in range(2)]
+    n = 0
+    for _ in range(4):
+        fill(scene, topic, 250, first=n)
+        n += 250
+        victim = apps[-1]
+        enough = chance.randrange(1, 300)
+        apps.append(scene.app(topic))
+        scene.wait_for(lambda: len(handed_out([victim])) >= enough or len(handed_out(apps)) == 4 * n,
+                       20, f"{enough} messages")
+        victim.signal(signal.SIGKILL)
+    wait_everything(scene, apps, topic, n)
+    for app in apps:
+        assert_in_order(app)
+
+
+@both
+def test_a_stopped_program_stalls_only_itself(scene):
+    """SIGSTOP with credit open: the siblings' partitions go on, and it goes on after SIGCONT."""
+    topic = scene.topic(2)
+    daemon = scene.daemon()
+    apps = [scene.app(topic) for _ in range(2)]
+    scene.wait_for(lambda: all(len(app.of("assigned")) > len(app.of("released")) for app in apps))
+    frozen, other = apps
+    scene.hub.quiet()
+    frozen.signal(signal.SIGSTOP)
+    try:
+        for partition in range(2):
+            scene.witness.fill(topic, partition, 2000, 500)
+        other.wait_messages(2000)
+        assert daemon.alive()
+    finally:
+        frozen.signal(signal.SIGCONT)
+    frozen.wait_messages(2000)
+    for app in apps:
+        assert_in_order(app)
+        assert len(app.messages) == 2000
