@@ -15,12 +15,12 @@
 #define KGP_MAX_NAME	 255u	  /* names of clusters, groups, clients, settings */
 #define KGP_MAX_TOPIC	 249u	  /* Kafka's own limit */
 #define KGP_MAX_TEXT	 4096u	  /* error texts, hints */
-#define KGP_MAX_METADATA 32767u	  /* Kafka's own limit of a string; brokers take 4096 by default */
+#define KGP_MAX_METADATA 32767u	  /* Kafka's own limit; brokers take 4096 by default */
 #define KGP_MAX_TOPICS	 1024u	  /* topics of one OPEN */
 #define KGP_MAX_FEATURES 64u	  /* features or versions of one HELLO */
 #define KGP_MAX_MARKS	 16384u	  /* entries of one MARK or RESET */
 #define KGP_MAX_CLAIMS	 65536u	  /* claims of one PAUSE, SEEK, NOTIFY */
-#define KGP_MAX_SETTINGS 32u	  /* entries of the settings of OPEN, of the arguments of QUERY */
+#define KGP_MAX_SETTINGS 32u	  /* settings of one OPEN, arguments of one QUERY */
 #define KGP_MAX_BATCH	 1000000u /* messages of one MESSAGES frame */
 #define KGP_MAX_HEADERS	 1000000u /* headers of one message */
 #define KGP_ID_BYTES	 16u	  /* a consumer's id */
