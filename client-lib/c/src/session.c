@@ -189,7 +189,7 @@ static int read_all(struct kg_consumer *c, bool patient)
 			return 0;
 		r = read_once(c);
 	} while (r > 0 && (patient || !delivery_is_pending(c)));
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
