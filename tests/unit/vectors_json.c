@@ -134,8 +134,9 @@ static json_t *uint_to_json(uint64_t v)
 
 static json_t *int_to_json(int64_t v)
 {
-	return llabs(v) > 1LL << SAFE_BITS || v == INT64_MIN ? json_sprintf("%" PRId64, v)
-							     : json_integer(v);
+	bool safe = v <= 1LL << SAFE_BITS && v >= -(1LL << SAFE_BITS);
+
+	return safe ? json_integer(v) : json_sprintf("%" PRId64, v);
 }
 
 static json_t *bytes_to_json(struct kgp_bytes v, bool text)
