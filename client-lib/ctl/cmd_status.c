@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kgroupctl status: one screen that answers "why do I receive nothing?".
+ *
+ * From the outside to the inside: the daemon, its clusters, its groups, then for every group that
+ * has something to say the daemon's own sentence, then warnings with the command to type next. All
+ * sentences are the daemon's; only their order and form are made here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client-lib/ctl/group_table.h"
+#include "client-lib/ctl/human.h"
+#include "client-lib/ctl/options.h"
+#include "client-lib/ctl/query.h"
+#include "client-lib/ctl/show.h"
+#include "client-lib/ctl/value.h"
+
+struct status {
+	const char *group; /* NULL: all */
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct status *status = state->input;
+
+	if (key != ARGP_KEY_ARG || state->arg_num > 0)
+		return ARGP_ERR_UNKNOWN;
+	status->group = arg;
+	return 0;
+}
+
+static const struct options_spec spec = {
+	.name = "status",
+	.arguments = "[GROUP]",
+	.summary = "Says on one screen how the daemon, its clusters and its groups are. "
+		   "With GROUP or -v also their consumers; "
+		   "with --raw, --pairs or -o only the table of groups.",
+	.examples = "  kgroupctl                              everything\n"
+		    "  kgroupctl status billing               one group and its consumers\n"
+		    "  kgroupctl status -rn -o group,lag      for a script\n"
+		    "  kgroupctl --json | jq '.groups[].lag'",
+	.parser = parse,
+};
+
+static void print_daemon(const struct ctl *ctl, const json_t *daemon)
+{
+	bool on = colour_is_on(ctl, stdout);
+	char count[HUMAN_BYTES], size[HUMAN_BYTES], limit[HUMAN_BYTES], time[HUMAN_BYTES];
+	const char *state = value_text(daemon, "state", "-");
+
+	printf("%s%s%s %s (librdkafka %s), %s%s%s for %s, pid %lld\n",
+	       colour_start(on, COLOUR_STRONG), value_text(daemon, "name", "kgroupd"),
+	       colour_end(on), value_text(daemon, "software", "-"),
+	       value_text(daemon, "librdkafka", "-"), colour_start(on, colour_of_state(state)),
+	       state, colour_end(on), human_duration(time, value_number(daemon, "uptime_s", 0)),
+	       (long long)value_number(daemon, "pid", 0));
+	printf("memory %s of %s, %s, log level %s, %s\n",
+	       human_size(size, value_number(daemon, "rss_bytes", 0)),
+	       human_size(limit, value_number(daemon, "memory_limit_bytes", 0)),
+	       human_count(count, value_number(daemon, "n_connections", 0), "connection"),
+	       value_text(daemon, "log_level", "-"), value_text(daemon, "config", "-"));
+}
+
+/* "name: text" for each element that has one. */
+static void print_texts(json_t *elements)
+{
+	json_t *element;
+	size_t i;
+
+	json_array_foreach(elements, i, element)
+	{
+		const char *name = value_text(element, "name", "-");
+		const char *text = value_text(element, "text", "");
+		const char *error = value_text(element, "last_error", "");
+
+		if (*text)
+			printf("%s: %s\n", name, text);
+		if (*error)
+			printf("%s: last of %lld errors: %s\n", name,
+			       (long long)value_number(element, "errors", 1), error);
+	}
+}
+
+static void print_warnings(const struct ctl *ctl, json_t *warnings)
+{
+	bool on = colour_is_on(ctl, stdout);
+	json_t *warning;
+	size_t i;
+
+	if (json_array_size(warnings) > 0)
+		printf("\n");
+	json_array_foreach(warnings, i, warning)
+	{
+		const char *command = value_text(warning, "command", "");
+
+		printf("%swarning:%s %s\n", colour_start(on, COLOUR_WAIT), colour_end(on),
+		       value_text(warning, "text", "-"));
+		if (*command)
+			printf("    next: %s%s%s\n", colour_start(on, COLOUR_STRONG), command,
+			       colour_end(on));
+	}
+}
+
+static void print_no_groups(const struct status *status)
+{
+	if (!status->group)
+		printf("No group is open. A program opens one, or by hand:\n"
+		       "    kgroupctl consume GROUP TOPIC\n");
+}
+
+static int print_screen(const struct ctl *ctl, const struct status *status, json_t *answer,
+			struct trouble *t)
+{
+	json_t *clusters = value_list(answer, "clusters"), *groups = value_list(answer, "groups");
+	int r;
+
+	print_daemon(ctl, json_object_get(answer, "daemon"));
+	printf("\n");
+	r = cluster_table_print(ctl, clusters, t);
+	print_texts(clusters);
+	printf("\n");
+	if (json_array_size(groups) == 0)
+		print_no_groups(status);
+	if (r == 0)
+		r = group_table_print(ctl, groups, t);
+	print_texts(groups);
+	if (r == 0 && (status->group || ctl->verbose)) {
+		printf("\n");
+		r = consumer_table_print(ctl, groups, t);
+	}
+	print_warnings(ctl, value_list(answer, "warnings"));
+	return r;
+}
+
+static int print(const struct ctl *ctl, const struct status *status, json_t *answer,
+		 struct trouble *t)
+{
+	json_t *groups = value_list(answer, "groups");
+	int r = show_check_group(groups, status->group, t);
+
+	if (r < 0)
+		return r;
+	if (ctl->output == CTL_JSON)
+		return show_json(answer, false);
+	if (ctl->output != CTL_TABLE || ctl->columns)
+		return group_table_print(ctl, groups, t);
+	return print_screen(ctl, status, answer, t);
+}
+
+int cmd_status(struct ctl *ctl, int argc, char **argv)
+{
+	struct status status = {0};
+	struct trouble t;
+	json_t *answer = NULL;
+	int r;
+
+	options_parse(ctl, &spec, &status, argc, argv, false);
+	trouble_set(&t, TROUBLE_OUTPUT, "writing to stdout failed");
+	r = query_once(ctl, "status", status.group, &answer, &t);
+	if (r == 0)
+		r = print(ctl, &status, answer, &t);
+	json_decref(answer);
+	return r < 0 ? trouble_print(&t) : 0;
+}
