@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The brokers that tests run on: librdkafka's mock cluster in a process of its own, or a real Kafka.
+"""The brokers that tests run on: librdkafka's mock cluster in a process of its own, or a real
+Kafka.
 
-Both have `bootstrap`, `create_topic()` and `close()`, so a test need not know which one it has. What
-only one can do is in its class: faults are the mock's, Admin and SASL are Kafka's.
+Both have `bootstrap`, `create_topic()` and `close()`, so a test need not know which one it has.
+What only one can do is in its class: faults are the mock's, Admin and SASL are Kafka's.
 """
 import os
 import select
@@ -44,7 +45,7 @@ class Mock:
         self.is_down = False
 
     def _newer_librdkafka(self):
-        """The library in confluent-kafka's wheel, if it carries one: same ABI, faster first join."""
+        """The library in confluent-kafka's wheel, if it has one: same ABI, faster first join."""
         wheel = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
         found = sorted(wheel.glob("librdkafka-*.so.1"))
         if not found:

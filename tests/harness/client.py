@@ -17,7 +17,8 @@ from harness.protocol import ERROR_NAMES, ERRORS, Record
 READ_BYTES = 1 << 20
 MAX_FRAME = 66 << 20
 
-Message = collections.namedtuple("Message", ["claim", "epoch", "topic", "partition", *Record._fields])
+Message = collections.namedtuple(
+    "Message", ["claim", "epoch", "topic", "partition", *Record._fields])
 
 
 class ConnectionClosed(AssertionError):

@@ -14,7 +14,7 @@ from pathlib import Path
 START_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 20
 # What no run may leave in its log, whatever the test was about.
-BROKEN = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed|stack smashing")
+BROKEN = re.compile(r"(Address|Leak)Sanitizer|runtime error:|Assertion .* failed|stack smashing")
 
 
 def write_config(path, sections):
@@ -149,7 +149,8 @@ class Daemon:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def cpu_s(self):
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        fields = text.rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -2,9 +2,9 @@
 """The one place where tests wait.
 
 A hub reads every peer of a test while it waits for anything, because a peer that is not read is a
-slow reader, and being slow must be something that a test decides. Members have fileno(), on_readable()
-and `reading`; conditions are functions, asked again after each event and at least every POLL_S (a
-condition may look at what makes no event here: a log file, Kafka).
+slow reader, and being slow must be something that a test decides. Members have fileno(),
+on_readable() and `reading`; conditions are functions, asked again after each event and at least
+every POLL_S (a condition may look at what makes no event here: a log file, Kafka).
 """
 import selectors
 import time

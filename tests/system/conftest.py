@@ -2,8 +2,8 @@
 """The system tests: one suite, run on librdkafka's mock cluster and again on a real Kafka.
 
 Each test says on which: @pytest.mark.both, or @pytest.mark.mock("why not on Kafka"), or
-@pytest.mark.real("why not on the mock"). One broker serves a whole run; each test has topics, groups
-and daemons of its own (the fixture `scene`). Whatever hangs ends after TEST_TIMEOUT_S.
+@pytest.mark.real("why not on the mock"). One broker serves a whole run; each test has topics,
+groups and daemons of its own (the fixture `scene`). Whatever hangs ends after TEST_TIMEOUT_S.
 """
 import signal
 import sys
@@ -122,6 +122,8 @@ def pytest_unconfigure(config):
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.getoption("--collect-only"):
         return
-    failed = {report.nodeid for key in ("failed", "error") for report in reporter.stats.get(key, [])}
-    passed = {report.nodeid for report in reporter.stats.get("passed", [])} - failed
+    named = {key: {report.nodeid for report in reporter.stats.get(key, [])}
+             for key in ("passed", "failed", "error")}
+    failed = named["failed"] | named["error"]
+    passed = named["passed"] - failed
     print(f"{len(passed)} passed, {len(failed)} failed", flush=True)

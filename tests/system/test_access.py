@@ -119,7 +119,7 @@ def test_allow_topics_is_about_dynamic_groups(scene):
 
 @mock
 def test_the_credentials_are_those_of_the_connect(scene):
-    """A peer that drops its privileges later is still who it was; one that gains some is not more."""
+    """A peer that drops its privileges is still who it was; one that gains some is not more."""
     scene.daemon(cluster=DEAD, group={"allow.users": "daemon"})
     client = scene.client(user="nobody")
     with as_user("daemon"), pytest.raises(Refused):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""At least once, whatever dies: every message is handed out, what is committed was marked, order holds
-within a claim. Crashes come at counts drawn from a seed that is printed, so that a run can be had
+"""At least once, whatever dies: every message is handed out, what is committed was marked, order
+holds within a claim. Crashes come at counts drawn from a seed that is printed, so that a run can be had
 again."""
 import os
 import random
@@ -81,8 +81,8 @@ def test_programs_that_are_killed_again_and_again_lose_nothing(scene, chance):
         victim = apps[-1]
         enough = chance.randrange(1, 300)
         apps.append(scene.app(topic))
-        scene.wait_for(lambda: len(handed_out([victim])) >= enough or len(handed_out(apps)) == 4 * n,
-                       20, f"{enough} messages")
+        scene.wait_for(lambda: len(handed_out([victim])) >= enough
+                       or len(handed_out(apps)) == N_PARTITIONS * n, 20, f"{enough} messages")
         victim.signal(signal.SIGKILL)
     wait_everything(scene, apps, topic, n)
     for app in apps:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Groups and clusters: several in one daemon, declared or opened by clients, joined and left in time,
-and shared with other hosts."""
+"""Groups and clusters: several in one daemon, declared or opened by clients, joined and left in
+time, and shared with other hosts."""
 import pytest
 
 from harness.client import Refused
@@ -15,7 +15,8 @@ def test_a_feature_that_welcome_does_not_name_is_refused(scene):
     topic = scene.topic(1)
     scene.daemon()
     client = scene.client()
-    for feature, setting in (("notify", {"notifications": True}), ("partitions", {"mode": "partitions"})):
+    for feature, setting in (("notify", {"notifications": True}),
+                             ("partitions", {"mode": "partitions"})):
         if feature not in client.welcome.features:
             assert refusal(client, "g", [topic], **setting).name == "UNSUPPORTED"
 

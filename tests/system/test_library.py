@@ -32,12 +32,17 @@ def test_a_program_receives_marks_and_closes(scene, way):
         got = [m for m in app.messages if m["partition"] == partition]
         assert [m["offset"] for m in got] == list(range(50))
         for message, record in zip(got, records):
-            assert message["value"] == (record["value"].hex() if record["value"] is not None else None)
-            assert message["key"] == record["key"].hex()
+            assert message["value"] == shown(record["value"])
+            assert message["key"] == shown(record["key"])
             assert message["timestamp"] == record["timestamp"]
-            assert message["headers"] == [[n.encode().hex(), v.hex() if v is not None else None]
-                                          for n, v in record.get("headers", [])]
+            assert message["headers"] == [[shown(name.encode()), shown(value)]
+                                          for name, value in record.get("headers", [])]
         assert scene.committed(topic, partition) == 50
+
+
+def shown(data):
+    """As kgtest prints it."""
+    return None if data is None else data.hex()
 
 
 @both

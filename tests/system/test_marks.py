@@ -193,7 +193,7 @@ def test_marking_does_not_need_delivery(scene):
 @both
 @pytest.mark.parametrize("how", ["commit", "close", "disconnect"])
 def test_a_mark_whose_end_has_to_be_asked_for_is_covered_by_what_follows_it(scene, how):
-    """The mark is valid, but the daemon learns that from the broker only: it may not be overtaken."""
+    """The daemon has to ask the broker whether the mark is valid: it may not be overtaken."""
     topic = scene.topic(1)
     scene.daemon(group=NEVER)
     client = scene.consumer(topic, options={"window": None}).wait_claims([(topic, 0)])

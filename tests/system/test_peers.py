@@ -31,7 +31,7 @@ def daemon(scene):
     for client in scene.clients:
         if client is not bystander:
             client.disconnect()
-    scene.wait_for(lambda: daemon.n_fds() <= before, 5, "the descriptors of the bad peers are closed")
+    scene.wait_for(lambda: daemon.n_fds() <= before, 5, "the bad peers' descriptors are closed")
 
 
 def code_of(client):
@@ -68,7 +68,8 @@ MALFORMED = {
     "text that is not UTF-8": (frame(b"\x97\x02\x01\xa0\xa1\xff\xc4\x10" + ID + b"\x91\xa1t\x80"),
                                "FIELD"),
     "an unknown type": (frame(msgpack.packb([63])), "UNKNOWN_MESSAGE"),
-    "a type of the daemon's": (frame(msgpack.packb([NUMBERS["goaway"], "x", 1])), "UNKNOWN_MESSAGE"),
+    "a type of the daemon's": (frame(msgpack.packb([NUMBERS["goaway"], "x", 1])),
+                               "UNKNOWN_MESSAGE"),
     "request 0": (encode("open", 0, "", "g", ID, ["t"], {}), "FIELD"),
 }
 
@@ -299,7 +300,8 @@ def test_a_name_cannot_forge_a_line_of_the_log(scene, daemon):
 @mock
 def test_names_from_open_cannot_forge_a_line_of_the_log(scene, daemon):
     client = scene.client()
-    for cluster, group, topic in (("x\n<0>c", "g", "t"), ("", "x\n<0>g", "t"), ("", "g", "x\n<0>t")):
+    bad = "x\n<0>forged"
+    for cluster, group, topic in ((bad, "g", "t"), ("", bad, "t"), ("", "g", bad)):
         client.send("open", 1, cluster, group, ID, [topic], {})
         scene.wait_for(lambda: client.replies or client.closed)
         client.replies.clear()

@@ -149,7 +149,7 @@ def test_sigterm_lets_consumers_mark_and_commits_it(scene):
     client = scene.consumer(topic, options={"auto_done": False})
     client.wait_messages(10)
     daemon.signal(signal.SIGTERM)
-    scene.wait_for(lambda: client.goaway and client.claim(topic, 0).release, 5, "GOAWAY and RELEASE")
+    scene.wait_for(lambda: client.goaway and client.claim(topic, 0).release, 5, "GOAWAY, RELEASE")
     assert "STOPPING=1" in daemon.notified()
     client.mark(client.messages[8])
     client.send("done", client.claim(topic, 0).id)
