@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The thread for what librdkafka can only do blocking. See helper.c. */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include "daemon/kafka.h"
+
+struct event_base;
+struct helper;
+
+/* A query in the making: the list is the helper's copy. */
+typedef void helper_done_fn(void *owner, int r, const struct kafka_tp *list, size_t n);
+
+int helper_open(struct helper **out, struct event_base *base);
+struct helper *helper_free(struct helper *h); /* finishes what is queued */
+
+/* Start and end offsets of partitions: offset and end of each, or its error. urgent: before the
+ * others. */
+int helper_query_ends(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+		      int timeout_ms, bool urgent, helper_done_fn *done, void *owner);
+void helper_forget(struct helper *h, void *owner); /* its queries finish without a call */
+
+/* Frees a handle behind every query on it; done(owner, 0, NULL, 0) after it is gone. done may be
+ * NULL. */
+int helper_free_kafka(struct helper *h, struct kafka *k, bool closed, helper_done_fn *done,
+		      void *owner);
+
+#endif
