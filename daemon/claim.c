@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A claim: one partition held by one consumer, from ASSIGN to RELEASED.
+ *
+ * Owned by its consumer; the partition points back. While it lives its epoch is the only one whose
+ * marks count. A release takes the time that the consumer was given to mark (dwell), ends early
+ * when the consumer is done, and is never cancelled. Whoever ends a claim then asks the group to go
+ * on (membership_advance, group_distribute); a claim does not do so itself, because many end
+ * together.
+ */
+#include "daemon/claim.h"
+
+#include "daemon/connection.h"
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void send_assign(struct claim *claim)
+{
+	struct partition *p = claim->partition;
+	struct offsets *o = &p->offsets;
+
+	connection_send(claim->consumer->connection, KGP_T_assign,
+			&(struct kgp_assign){
+				.claim = claim->id,
+				.topic = kgp_text(p->topic),
+				.partition = (uint64_t)p->id,
+				.epoch = claim->epoch,
+				.initial = p->initial == KAFKA_OFFSET_NONE ? o->resume : p->initial,
+				.start = o->resume,
+				.committed = o->committed,
+				.metadata = kgp_text(o->committed_metadata),
+				.high = partition_get_end(p),
+			});
+}
+
+struct claim *claim_new(struct consumer *c, struct partition *p)
+{
+	struct claim *claim = calloc(1, sizeof(*claim));
+
+	if (!claim)
+		return NULL;
+	assert(!p->claim && p->state == PARTITION_ACTIVE && p->offsets.resume >= 0);
+	*claim = (struct claim){
+		.consumer = c,
+		.partition = p,
+		.id = ++c->last_claim,
+		.epoch = daemon_next_epoch(c->group->daemon),
+	};
+	p->claim = claim;
+	TAILQ_INSERT_TAIL(&c->claims, claim, link);
+	c->n_claims++;
+	offsets_begin(&p->offsets, claim->epoch);
+	partition_move_to(p, p->offsets.resume);
+	send_assign(claim);
+	p->initial = KAFKA_OFFSET_NONE; /* later claims begin at an offset */
+	claim_set_runnable(claim);
+	return claim;
+}
+
+void claim_set_runnable(struct claim *claim)
+{
+	if (claim->runnable || claim->state != CLAIM_LIVE || claim->paused || claim->blocked)
+		return;
+	claim->runnable = true;
+	TAILQ_INSERT_TAIL(&claim->consumer->runnable, claim, run_link);
+	consumer_wake(claim->consumer);
+}
+
+void claim_unset_runnable(struct claim *claim)
+{
+	if (!claim->runnable)
+		return;
+	claim->runnable = false;
+	TAILQ_REMOVE(&claim->consumer->runnable, claim, run_link);
+}
+
+static void on_dwell(evutil_socket_t fd, short what, void *arg)
+{
+	struct claim *claim = arg;
+	struct group *g = claim->consumer->group;
+
+	claim_end(claim, claim->reason);
+	membership_advance(g);
+	group_distribute(g);
+	daemon_check_drained(g->daemon);
+}
+
+/* Nothing was sent that is not marked: there is nothing to wait for. */
+static bool is_finished(const struct claim *claim)
+{
+	return offsets_is_done(&claim->partition->offsets);
+}
+
+void claim_release(struct claim *claim, uint32_t dwell_ms, const char *reason)
+{
+	struct timeval dwell = {dwell_ms / 1000, (suseconds_t)(dwell_ms % 1000) * 1000};
+
+	if (claim->state == CLAIM_RELEASING)
+		return;
+	claim_unset_runnable(claim);
+	claim->state = CLAIM_RELEASING;
+	claim->reason = reason;
+	if (dwell_ms && !is_finished(claim))
+		claim->dwell_timer =
+			evtimer_new(claim->consumer->group->daemon->base, on_dwell, claim);
+	if (!claim->dwell_timer) {
+		claim_end(claim, reason);
+		return;
+	}
+	connection_send(claim->consumer->connection, KGP_T_release,
+			&(struct kgp_release){claim->id, dwell_ms, kgp_text(reason)});
+	evtimer_add(claim->dwell_timer, &dwell);
+}
+
+void claim_end(struct claim *claim, const char *reason)
+{
+	struct consumer *c = claim->consumer;
+
+	claim_unset_runnable(claim);
+	connection_send(c->connection, KGP_T_released,
+			&(struct kgp_released){claim->id, kgp_text(reason)});
+	if (claim->dwell_timer)
+		event_free(claim->dwell_timer);
+	partition_drop_carry(claim->partition);
+	offsets_end(&claim->partition->offsets);
+	claim->partition->claim = NULL;
+	TAILQ_REMOVE(&c->claims, claim, link);
+	c->n_claims--;
+	free(claim);
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client's connection: a socket, bytes in both directions, and their bounds.
+ *
+ * Owns the descriptor, the two buffers, the kernel's word on who the peer is, and the consumer that
+ * the peer became. In: at most one frame of the limit is kept. Out: control frames always fit a
+ * bound that no honest client reaches; batches are made only while connection_has_room(); one
+ * message larger than a batch at a time, by reference. A peer that breaks the protocol is told why
+ * and closed; a peer that takes nothing of a large message for 30 s is closed. The end of the
+ * process is the end of the connection, even when a forked child still holds the socket. Freed only
+ * by its own timer, so that nobody up the stack loses it.
+ */
+#include "daemon/connection.h"
+
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "proto/frame.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	READ_BYTES = 65536,
+	CONTROL_BYTES =
+		1 << 20, /* beyond the limit for batches: more means the peer does not read */
+	SLOW_READER_US = 30000000,
+	FAREWELL_MS = 1000, /* to take the last frame */
+};
+
+static void set_timer(struct connection *c, uint32_t ms)
+{
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(c->timer, &tv);
+}
+
+static void log_end(const struct connection *c)
+{
+	log_write(c->farewell ? LOG_WARNING : LOG_DEBUG, LOG_ABOUT(.peer = &c->peer),
+		  "client %s (pid %d, uid %u) disconnected: %s",
+		  c->name ? c->name : "without hello", c->peer.pid, c->peer.uid,
+		  c->reason ? c->reason : "end of connection");
+}
+
+void connection_free(struct connection *c)
+{
+	if (!c)
+		return;
+	c->dead = true;
+	log_end(c);
+	c->consumer = consumer_free(c->consumer);
+	TAILQ_REMOVE(&c->daemon->connections, c, link);
+	c->daemon->n_connections--;
+	quota_release(&c->big_charge);
+	quota_release(&c->charge);
+	event_free(c->read_event);
+	event_free(c->write_event);
+	event_free(c->timer);
+	if (c->exit_event)
+		event_free(c->exit_event);
+	evbuffer_free(c->in);
+	evbuffer_free(c->out);
+	if (c->pid_fd >= 0)
+		close(c->pid_fd);
+	close(c->fd);
+	peer_deinit(&c->peer);
+	free(c->name);
+	free(c->language);
+	free(c);
+}
+
+void connection_drop(struct connection *c, const char *reason)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	c->reason = c->reason ? c->reason : reason;
+	event_del(c->read_event);
+	event_del(c->write_event);
+	event_active(c->timer, EV_TIMEOUT, 0);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+size_t connection_get_pending_bytes(const struct connection *c)
+{
+	return evbuffer_get_length(c->out);
+}
+
+bool connection_has_room(const struct connection *c)
+{
+	return !c->dead && !c->farewell && !c->mute && !c->big &&
+	       evbuffer_get_length(c->out) < c->daemon->config->output_limit_bytes / 2;
+}
+
+static void on_drained(struct connection *c)
+{
+	event_del(c->write_event);
+	if (c->farewell) {
+		connection_drop(c, NULL);
+		return;
+	}
+	if (c->big) {
+		c->big = false;
+		quota_release(&c->big_charge);
+		daemon_retry_stalled(c->daemon);
+	}
+	if (c->consumer)
+		consumer_wake(c->consumer);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+	bool had_room = connection_has_room(c);
+	int n = evbuffer_write(c->out, c->fd);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		connection_drop(c, strerror(errno));
+		return;
+	}
+	if (n > 0)
+		c->last_progress_us = now_us();
+	if (!evbuffer_get_length(c->out))
+		on_drained(c);
+	else if (!had_room && c->consumer)
+		consumer_wake(c->consumer);
+}
+
+static void start_writing(struct connection *c)
+{
+	if (event_pending(c->write_event, EV_WRITE, NULL))
+		return;
+	c->last_progress_us = now_us();
+	event_add(c->write_event, NULL);
+}
+
+/* Straight to the socket while nothing waits; what it does not take is copied and waits. */
+void connection_send_bytes(struct connection *c, const void *data, size_t size)
+{
+	ssize_t n = 0;
+
+	if (c->dead || c->farewell || c->mute)
+		return;
+	if (!evbuffer_get_length(c->out)) {
+		do
+			n = send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		while (n < 0 && errno == EINTR);
+		if (n < 0 && errno != EAGAIN) {
+			connection_drop(c, strerror(errno));
+			return;
+		}
+		n = n < 0 ? 0 : n;
+	}
+	if ((size_t)n == size)
+		return;
+	if (evbuffer_get_length(c->out) > c->daemon->config->output_limit_bytes + CONTROL_BYTES &&
+	    !c->big) {
+		connection_drop(c, "slow reader: it sends requests but does not read the answers");
+		return;
+	}
+	if (evbuffer_add(c->out, (const uint8_t *)data + n, size - (size_t)n))
+		connection_drop(c, "no memory");
+	else
+		start_writing(c);
+}
+
+void connection_send(struct connection *c, enum kgp_type type, const void *message)
+{
+	static struct kgp_buf frame; /* memory is kept */
+
+	if (c->dead || c->farewell || c->mute)
+		return;
+	kgp_buf_reset(&frame);
+	kgp_encode(&frame, type, message);
+	if (frame.failed)
+		connection_drop(c, "no memory");
+	else
+		connection_send_bytes(c, frame.data, frame.len);
+}
+
+static void on_value_sent(const void *data, size_t size, void *arg)
+{
+	struct kafka_message m = {.handle = arg};
+
+	kafka_message_deinit(&m);
+}
+
+int connection_send_big(struct connection *c, const struct kgp_buf *before, struct kafka_message *m,
+			const struct kgp_buf *after)
+{
+	uint64_t size = m->record.key.size + m->record.value.size + after->len;
+
+	if (quota_charge(&c->big_charge, &c->daemon->quota, c->peer.uid, QUOTA_BYTES, size))
+		return -EDQUOT;
+	c->big = true;
+	if (evbuffer_add(c->out, before->data, before->len) ||
+	    evbuffer_add_reference(c->out, m->record.value.data, m->record.value.size,
+				   on_value_sent, m->handle)) {
+		kafka_message_deinit(m);
+		connection_drop(c, "no memory");
+		return 0;
+	}
+	m->handle = NULL; /* the buffer's now */
+	if (evbuffer_add(c->out, after->data, after->len))
+		connection_drop(c, "no memory");
+	else
+		start_writing(c);
+	return 0;
+}
+
+void connection_fatal(struct connection *c, unsigned code, const char *context, const char *text)
+{
+	if (c->dead || c->farewell || c->mute)
+		return;
+	c->reason = kgp_error_name(code);
+	log_write(LOG_WARNING, LOG_ABOUT(.peer = &c->peer, .code = code),
+		  "client %s (pid %d, uid %u): KG-%04u %s: %s", c->name ? c->name : "without hello",
+		  c->peer.pid, c->peer.uid, code, kgp_error_name(code), text);
+	connection_send(c, KGP_T_error,
+			&(struct kgp_error){
+				.code = code,
+				.fatal = true,
+				.context = kgp_text(context),
+				.partition = -1,
+				.text = kgp_text(text),
+			});
+	if (c->dead)
+		return;
+	c->farewell = true;
+	event_del(c->read_event);
+	if (!evbuffer_get_length(c->out))
+		connection_drop(c, NULL);
+	else
+		set_timer(c, FAREWELL_MS);
+}
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+static bool is_ending(const struct connection *c)
+{
+	return c->dead || c->farewell;
+}
+
+/* Every whole frame in the buffer. */
+static void cut_frames(struct connection *c)
+{
+	uint8_t header[KGP_FRAME_HEADER];
+	const uint8_t *frame;
+	uint32_t size;
+	ssize_t n;
+	int r;
+
+	while (!is_ending(c)) {
+		n = evbuffer_copyout(c->in, header, sizeof(header));
+		r = n > 0 ? kgp_frame_peek(header, (size_t)n, KGP_FRAME_MAX_CLIENT, &size)
+			  : KGP_FRAME_PARTIAL;
+		if (r < 0) {
+			connection_fatal(c, (unsigned)-r, "protocol", kgp_error_text((unsigned)-r));
+			return;
+		}
+		if (n < (ssize_t)sizeof(header) ||
+		    evbuffer_get_length(c->in) < KGP_FRAME_HEADER + size)
+			return;
+		frame = evbuffer_pullup(c->in, (ssize_t)(KGP_FRAME_HEADER + size));
+		if (!frame) {
+			connection_drop(c, "no memory");
+			return;
+		}
+		session_on_frame(c, frame + KGP_FRAME_HEADER, size);
+		evbuffer_drain(c->in, KGP_FRAME_HEADER + size);
+	}
+}
+
+/* Reads once. > 0: there may be more. */
+static int read_some(struct connection *c)
+{
+	int n = evbuffer_read(c->in, c->fd, READ_BYTES);
+
+	if (n > 0) {
+		cut_frames(c);
+		return !is_ending(c);
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	connection_drop(c, n ? strerror(errno) : "end of connection");
+	return 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	read_some(arg);
+}
+
+void connection_read_to_end(struct connection *c)
+{
+	while (read_some(c) > 0)
+		;
+}
+
+static void on_exit_of_process(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	connection_read_to_end(c);
+	connection_drop(c, "its process exited");
+}
+
+/* What it said before it went still counts: marks above all. */
+static void hear_last_words(struct connection *c)
+{
+	if (c->farewell || !c->hello)
+		return;
+	c->mute = true;
+	c->dead = false;
+	connection_read_to_end(c);
+	c->dead = true;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	if (is_ending(c)) {
+		hear_last_words(c);
+		connection_free(c);
+	} else if (!c->hello)
+		connection_fatal(c, KGP_E_HANDSHAKE, "protocol", kgp_error_text(KGP_E_HANDSHAKE));
+}
+
+void connection_tick(struct connection *c)
+{
+	if (c->big && now_us() - c->last_progress_us > SLOW_READER_US)
+		connection_drop(c, "slow reader: it took nothing of a large message for 30 s");
+}
+
+/* ---- accept ---------------------------------------------------------------------------------- */
+
+static int read_groups(int fd, struct peer *peer)
+{
+	socklen_t size = 0;
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) || errno != ERANGE)
+		return 0; /* none, or a kernel before 4.13: the primary group only */
+	peer->groups = malloc(size);
+	if (!peer->groups)
+		return -ENOMEM;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer->groups, &size))
+		size = 0;
+	peer->n_groups = size / sizeof(gid_t);
+	return 0;
+}
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+static int open_pid_fd(int fd, pid_t pid)
+{
+	socklen_t size = sizeof(int);
+	int pid_fd;
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pid_fd, &size))
+		return pid_fd;
+	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+static int read_peer(struct connection *c)
+{
+	socklen_t size = sizeof(struct ucred);
+	struct ucred cred;
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size))
+		return -errno;
+	c->peer = (struct peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+	c->pid_fd = open_pid_fd(c->fd, cred.pid);
+	return read_groups(c->fd, &c->peer);
+}
+
+static int add_events(struct connection *c)
+{
+	struct event_base *base = c->daemon->base;
+
+	c->in = evbuffer_new();
+	c->out = evbuffer_new();
+	c->read_event = event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->write_event = event_new(base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	c->timer = evtimer_new(base, on_timer, c);
+	if (!c->in || !c->out || !c->read_event || !c->write_event || !c->timer)
+		return -ENOMEM;
+	if (c->pid_fd >= 0)
+		c->exit_event = event_new(base, c->pid_fd, EV_READ, on_exit_of_process, c);
+	if (c->exit_event)
+		event_add(c->exit_event, NULL);
+	event_add(c->read_event, NULL);
+	set_timer(c, c->daemon->config->handshake_timeout_ms);
+	return 0;
+}
+
+/* Who is refused at the door is told why, if its socket takes it at once. */
+static void refuse(int fd, unsigned code)
+{
+	struct kgp_buf frame = {0};
+	ssize_t ignored;
+
+	kgp_encode(&frame, KGP_T_error,
+		   &(struct kgp_error){
+			   .code = code,
+			   .fatal = true,
+			   .context = kgp_text("protocol"),
+			   .partition = -1,
+			   .text = kgp_text(kgp_error_text(code)),
+		   });
+	if (!frame.failed) {
+		ignored = send(fd, frame.data, frame.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)ignored;
+	}
+	kgp_buf_deinit(&frame);
+}
+
+/* Undoes what there is of a connection that was never listed. */
+static void abandon(struct connection *c)
+{
+	if (!c)
+		return;
+	quota_release(&c->charge);
+	if (c->read_event)
+		event_free(c->read_event);
+	if (c->write_event)
+		event_free(c->write_event);
+	if (c->timer)
+		event_free(c->timer);
+	if (c->in)
+		evbuffer_free(c->in);
+	if (c->out)
+		evbuffer_free(c->out);
+	if (c->pid_fd >= 0)
+		close(c->pid_fd);
+	peer_deinit(&c->peer);
+	free(c);
+}
+
+int connection_new(struct daemon *d, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	int r = -ENOMEM;
+
+	if (c) {
+		*c = (struct connection){
+			.daemon = d, .fd = fd, .pid_fd = -1, .opened_us = now_us()};
+		r = read_peer(c);
+	}
+	if (!r)
+		r = quota_charge(&c->charge, &d->quota, c->peer.uid, QUOTA_CONNECTIONS, 1);
+	if (!r)
+		r = add_events(c);
+	if (r) {
+		refuse(fd, r == -EDQUOT ? KGP_E_QUOTA : KGP_E_MEMORY);
+		abandon(c);
+		close(fd);
+		return r;
+	}
+	TAILQ_INSERT_TAIL(&d->connections, c, link);
+	d->n_connections++;
+	return 0;
+}

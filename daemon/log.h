@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's log: the journal with fields, or lines on stderr. See log.c. */
+#ifndef LOG_H
+#define LOG_H
+
+#include "daemon/config.h"
+#include "daemon/core/access.h"
+
+#include <stdint.h>
+#include <syslog.h>
+
+/* What a line is about; absent members are NULL or 0. Becomes fields of the journal. */
+struct log_about {
+	const char *cluster, *group, *topic;
+	int32_t partition; /* of topic; -1: none */
+	const struct peer *peer;
+	unsigned code; /* enum kgp_error_code */
+};
+
+#define LOG_ABOUT(...) (&(struct log_about){__VA_ARGS__})
+
+void log_open(enum config_log_target target);
+void log_set_level(int level); /* LOG_ERR .. LOG_DEBUG: what is less urgent is dropped */
+int log_get_level(void);
+void log_write(int level, const struct log_about *about, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

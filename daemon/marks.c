@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MARK: applies entries to the offsets of their partitions and answers with a verdict for each.
+ *
+ * An offset that was taken from Kafka in this epoch exists. Any other must lie below the end of the
+ * log; when it does not lie below the end as known here, the end is asked for once, and the whole
+ * MARK waits for the answer. Marks only rise, so one that waits may be overtaken. Owns the marks
+ * that wait; they go with their consumer.
+ */
+#include "daemon/marks.h"
+
+#include "daemon/claim.h"
+#include "daemon/cluster.h"
+#include "daemon/connection.h"
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+#include "daemon/helper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENDS_TIMEOUT_MS = 5000 };
+
+/* A MARK that waits for the ends of logs. */
+struct waiting {
+	TAILQ_ENTRY(waiting) link;
+	struct consumer *consumer;
+	uint32_t request;
+	struct kgp_buf wire; /* a copy of the entries */
+	uint32_t n;
+};
+
+static TAILQ_HEAD(, waiting) waitings = TAILQ_HEAD_INITIALIZER(waitings);
+
+static int verdict(struct consumer *c, const struct kgp_entry *e, bool final)
+{
+	struct claim *claim = consumer_find_claim(c, e->claim);
+	struct offsets *o;
+	int64_t end = INT64_MAX;
+
+	if (!claim)
+		return e->claim && e->claim <= c->last_claim ? KGP_VERDICT_STALE
+							     : KGP_VERDICT_NOT_OWNED;
+	o = &claim->partition->offsets;
+	if (e->offset > o->popped)
+		end = partition_get_end(claim->partition);
+	if (end < 0)
+		end = final ? INT64_MAX : 0;
+	return offsets_mark(o, e->epoch, e->offset, e->metadata, end);
+}
+
+/* A releasing claim whose last message was marked need not wait any longer. */
+static void end_finished(struct consumer *c)
+{
+	struct group *g = c->group;
+	struct claim *claim, *next;
+	bool ended = false;
+
+	for (claim = TAILQ_FIRST(&c->claims); claim; claim = next) {
+		next = TAILQ_NEXT(claim, link);
+		if (claim->state != CLAIM_RELEASING || !offsets_is_done(&claim->partition->offsets))
+			continue;
+		claim_end(claim, claim->reason);
+		ended = true;
+	}
+	if (!ended)
+		return;
+	membership_advance(g);
+	group_distribute(g);
+	daemon_check_drained(g->daemon);
+}
+
+static void answer(struct consumer *c, uint32_t request, const struct kgp_number *verdicts,
+		   uint32_t n)
+{
+	struct kgp_marked marked = {.request = request, .verdicts = {.items = verdicts, .n = n}};
+
+	if (request)
+		connection_send(c->connection, KGP_T_marked, &marked);
+}
+
+static void apply(struct consumer *c, uint32_t request, struct kgp_list entries, bool final)
+{
+	struct kgp_number *verdicts = request ? calloc(entries.n + 1, sizeof(*verdicts)) : NULL;
+	struct kgp_entry e;
+	uint32_t n = 0;
+	int r;
+
+	while (kgp_next_entry(&entries, &e)) {
+		r = verdict(c, &e, final);
+		if (verdicts)
+			verdicts[n++].value = r < 0 ? KGP_VERDICT_STALE : (uint64_t)r;
+	}
+	if (request && !verdicts)
+		connection_drop(c->connection, "no memory");
+	else
+		answer(c, request, verdicts, n);
+	free(verdicts);
+	end_finished(c);
+}
+
+/* ---- beyond the known end -------------------------------------------------------------------- */
+
+static struct waiting *waiting_free(struct waiting *w)
+{
+	TAILQ_REMOVE(&waitings, w, link);
+	kgp_buf_deinit(&w->wire);
+	free(w);
+	return NULL;
+}
+
+static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
+{
+	struct waiting *w = owner;
+	struct kgp_list entries = {.wire = w->wire.data, .wire_bytes = w->wire.len, .n = w->n};
+	struct partition *p;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		p = group_find_partition(w->consumer->group, list[i].topic, list[i].partition);
+		if (p && !list[i].error)
+			p->end = list[i].end;
+	}
+	apply(w->consumer, w->request, entries, true);
+	waiting_free(w);
+}
+
+/* Is it beyond what is known to exist? */
+static struct partition *find_unsure(struct consumer *c, const struct kgp_entry *e)
+{
+	struct claim *claim = consumer_find_claim(c, e->claim);
+
+	if (!claim || e->epoch != claim->partition->offsets.epoch ||
+	    e->offset <= claim->partition->offsets.popped ||
+	    e->offset < partition_get_end(claim->partition))
+		return NULL;
+	return claim->partition;
+}
+
+static void wait_for_ends(struct consumer *c, uint32_t request, struct kgp_list entries,
+			  const struct kafka_tp *list, size_t n)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		connection_drop(c->connection, "no memory");
+		return;
+	}
+	*w = (struct waiting){.consumer = c, .request = request, .n = entries.n};
+	kgp_put_raw(&w->wire, entries.wire, entries.wire_bytes);
+	TAILQ_INSERT_TAIL(&waitings, w, link);
+	if (w->wire.failed || helper_query_ends(c->group->cluster->helper, c->group->kafka, list, n,
+						ENDS_TIMEOUT_MS, false, on_ends, w)) {
+		waiting_free(w);
+		connection_drop(c->connection, "no memory");
+	}
+}
+
+void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries)
+{
+	struct kgp_list rest = entries;
+	struct kafka_tp list[16];
+	struct partition *p;
+	struct kgp_entry e;
+	size_t n = 0;
+
+	while (n < sizeof(list) / sizeof(*list) && kgp_next_entry(&rest, &e)) {
+		p = find_unsure(c, &e);
+		if (p)
+			list[n++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
+	}
+	if (n && c->group->kafka)
+		wait_for_ends(c, request, entries, list, n);
+	else
+		apply(c, request, entries, false);
+}
+
+void marks_forget(struct consumer *c)
+{
+	struct waiting *w, *next;
+
+	for (w = TAILQ_FIRST(&waitings); w; w = next) {
+		next = TAILQ_NEXT(w, link);
+		if (w->consumer != c)
+			continue;
+		helper_forget(c->group->cluster->helper, w);
+		waiting_free(w);
+	}
+}

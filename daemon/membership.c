@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Membership of a group: joining, rebalances, leaving.
+ *
+ *	IDLE -> JOINING		somebody wants the group: a handle, subscribed
+ *	JOINING -> RESOLVING	the group assigns: where does each partition start (resolve.c)
+ *	RESOLVING -> JOINED	librdkafka is told; partitions go to consumers (distribute.c)
+ *	JOINED -> REVOKING	the group takes: claims are released, consumers mark, the final
+ *commit, then our answer REVOKING -> JOINING	or JOINED, when a cooperative rebalance left us some
+ *	any -> CLOSING		nobody wants it, the daemon stops, or a fatal error: commit, close
+ *	CLOSING -> FREEING	the handle is closed, or its deadline passed; the helper thread
+ *frees it
+ *	FREEING -> IDLE		or BACKOFF before another try, or JOINING at once when somebody came
+ *meanwhile
+ *
+ * Level-triggered: events change facts, membership_advance() does what the facts allow; calling it
+ *once more never hurts. Every event of librdkafka is answered exactly once; an assign waits for the
+ *commit in flight. No wait is unbounded: releases have their dwell, commits and closing their
+ *deadlines.
+ */
+#include "daemon/claim.h"
+#include "daemon/cluster.h"
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+#include "daemon/helper.h"
+#include "daemon/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	CLOSE_MS = 8000,	   /* for librdkafka to close; then it is destroyed without */
+	RETRY_MS = 5000,	   /* after a fatal error other than fencing */
+	FINAL_COMMIT_US = 5000000, /* a release waits so long for its commit at most */
+};
+
+static struct log_about about(const struct group *g)
+{
+	return (struct log_about){.cluster = g->cluster->config->name, .group = group_get_name(g)};
+}
+
+static void set_deadline(struct group *g, int64_t ms)
+{
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(g->deadline, &tv);
+}
+
+/* ---- partitions come and go ------------------------------------------------------------------ */
+
+static void insert_sorted(struct group *g, struct partition *p)
+{
+	struct partition *other;
+	int order;
+
+	TAILQ_FOREACH (other, &g->partitions, link) {
+		order = strcmp(other->topic, p->topic);
+		if (order > 0 || (!order && other->id > p->id))
+			break;
+	}
+	if (other)
+		TAILQ_INSERT_BEFORE(other, p, link);
+	else
+		TAILQ_INSERT_TAIL(&g->partitions, p, link);
+	g->n_partitions++;
+}
+
+/* A mark that could not be committed waits for the case that the partition comes back. */
+static void keep_mark(struct group *g, struct partition *p)
+{
+	struct offsets *o = &p->offsets;
+
+	if (o->pending < 0 || o->mark < 0 || p->state == PARTITION_NEW)
+		return;
+	p->state = PARTITION_NEW; /* so that it is kept, not applied to what goes */
+	group_add_resume(g, p->topic, p->id, UINT64_MAX, o->mark, o->committed,
+			 kgp_text(o->metadata));
+}
+
+static void remove_partition(struct group *g, struct partition *p, const char *reason)
+{
+	if (p->claim)
+		claim_end(p->claim, reason);
+	keep_mark(g, p);
+	TAILQ_REMOVE(&g->partitions, p, link);
+	g->n_partitions--;
+	partition_free(p);
+}
+
+static void remove_partitions(struct group *g, bool only_revoked, const char *reason)
+{
+	struct partition *p, *next;
+
+	for (p = TAILQ_FIRST(&g->partitions); p; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (!only_revoked || p->state == PARTITION_REVOKED)
+			remove_partition(g, p, reason);
+	}
+}
+
+static struct kafka_tp *list_partitions(struct group *g, enum partition_state a,
+					enum partition_state b, size_t *n)
+{
+	struct kafka_tp *list = calloc(g->n_partitions + 1, sizeof(*list));
+	struct partition *p;
+
+	*n = 0;
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (list && (p->state == a || p->state == b))
+			list[(*n)++] = (struct kafka_tp){
+				.topic = p->topic, .partition = p->id, .offset = p->offsets.resume};
+	return list;
+}
+
+/* ---- assign ---------------------------------------------------------------------------------- */
+
+static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
+{
+	struct log_about where = about(owner);
+	struct group *g = owner;
+	struct partition *p;
+	size_t i;
+
+	g->n_rebalances++;
+	g->cooperative = kafka_is_cooperative(g->kafka);
+	g->commit.suspended = false;
+	group_clear_error(g);
+	log_write(LOG_INFO, &where, "assigned %zu partitions", n);
+	for (i = 0; i < n; i++) {
+		if (group_find_partition(g, list[i].topic, list[i].partition))
+			continue;
+		p = partition_new(g, list[i].topic, list[i].partition);
+		if (!p)
+			abort(); /* an assign that is answered in part wedges the group: the
+				    supervisor restarts us */
+		insert_sorted(g, p);
+	}
+	if (g->state == GROUP_CLOSING) {
+		kafka_unassign(g->kafka, list, n, g->cooperative);
+		return;
+	}
+	group_set_state(g, GROUP_RESOLVING);
+	resolve_start(g);
+	membership_advance(g);
+}
+
+/* Queues first: what is fetched before its queue is forwarded leaks to the consumer queue. */
+static void start_partitions(struct group *g)
+{
+	struct partition *p;
+	int64_t start;
+
+	TAILQ_FOREACH (p, &g->partitions, link) {
+		if (p->state != PARTITION_RESOLVED &&
+		    !(p->state == PARTITION_ACTIVE && g->reassign))
+			continue;
+		start = p->offsets.resume;
+		if (p->state == PARTITION_ACTIVE && p->claim && p->offsets.popped >= 0)
+			start = partition_get_next(
+				p); /* it goes on where it was, not at the mark */
+		if (partition_attach(p, g->kafka))
+			abort(); /* as above */
+		partition_start_at(p, start);
+		p->state = PARTITION_ACTIVE;
+		if (p->claim)
+			claim_set_runnable(p->claim);
+	}
+}
+
+static void unassign_active(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_partitions(g, PARTITION_ACTIVE, PARTITION_ACTIVE, &n);
+
+	if (!list)
+		abort(); /* as above */
+	kafka_unassign(g->kafka, list, n, true);
+	free(list);
+}
+
+/* New partitions; with reassign the ones that are fetched too, each from its next offset. */
+static void assign(struct group *g)
+{
+	size_t n, i;
+	struct kafka_tp *list;
+
+	if (g->cooperative && g->reassign)
+		unassign_active(g);
+	list = list_partitions(g, PARTITION_RESOLVED,
+			       g->reassign ? PARTITION_ACTIVE : PARTITION_RESOLVED, &n);
+	if (!list)
+		abort(); /* as above */
+	start_partitions(g);
+	for (i = 0; i < n; i++)
+		list[i].offset = group_find_partition(g, list[i].topic, list[i].partition)->next;
+	kafka_assign(g->kafka, list, n, g->cooperative);
+	g->reassign = false;
+	free(list);
+}
+
+static bool has_resolved(const struct group *g)
+{
+	struct partition *p;
+
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (p->state == PARTITION_RESOLVED)
+			return true;
+	return false;
+}
+
+static void advance_resolving(struct group *g)
+{
+	struct log_about where = about(g);
+
+	if (!resolve_is_over(g) || !commit_is_idle(g))
+		return;
+	assign(g);
+	g->joined_us = now_us();
+	group_set_state(g, GROUP_JOINED);
+	log_write(LOG_INFO, &where, "joined, %u partitions", g->n_partitions);
+	group_distribute(g);
+}
+
+/* Partitions that were resolved late, or whose fetcher must be started again. */
+static void advance_joined(struct group *g)
+{
+	if ((!has_resolved(g) && !g->reassign) || !commit_is_idle(g))
+		return;
+	g->reassign |= !g->cooperative; /* an eager assign replaces the whole */
+	assign(g);
+	group_distribute(g);
+}
+
+/* ---- revoke ---------------------------------------------------------------------------------- */
+
+static void release_revoked(struct group *g)
+{
+	struct partition *p;
+	struct claim *claim;
+
+	TAILQ_FOREACH (p, &g->partitions, link) {
+		claim = p->claim;
+		if (p->state != PARTITION_REVOKED || !claim)
+			continue;
+		if (g->lost)
+			claim_end(claim, "lost");
+		else
+			claim_release(
+				claim,
+				(uint32_t)claim->consumer->settings.value[KGP_SETTING_DWELL_TIME],
+				"rebalance");
+	}
+}
+
+static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool lost)
+{
+	struct log_about where = about(owner);
+	struct group *g = owner;
+	struct partition *p;
+	size_t i;
+
+	g->n_rebalances++;
+	log_write(LOG_INFO, &where, "%zu partitions revoked%s", n, lost ? ": lost" : "");
+	if (g->state == GROUP_CLOSING) {
+		kafka_unassign(g->kafka, list, n, kafka_is_cooperative(g->kafka));
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		p = group_find_partition(g, list[i].topic, list[i].partition);
+		if (!p)
+			continue;
+		if (p->state == PARTITION_NEW)
+			remove_partition(g, p, "rebalance");
+		else
+			p->state = PARTITION_REVOKED;
+	}
+	g->lost = lost;
+	g->commit.final_done = lost;
+	g->final_since_us = now_us();
+	if (lost)
+		group_on_error(g, KGP_E_LOST, "rebalance", NULL, -1,
+			       "%zu partitions were given away without waiting for us", n);
+	group_set_state(g, GROUP_REVOKING);
+	release_revoked(g);
+	membership_advance(g);
+}
+
+static bool has_revoked_claims(const struct group *g)
+{
+	struct partition *p;
+
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (p->state == PARTITION_REVOKED && p->claim)
+			return true;
+	return false;
+}
+
+static void finish_revoke(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_partitions(g, PARTITION_REVOKED, PARTITION_REVOKED, &n);
+
+	if (!list)
+		abort(); /* a revoke that is not answered wedges the group: the supervisor restarts
+			    us */
+	commit_give_up(g);
+	kafka_unassign(g->kafka, list, n, g->cooperative);
+	free(list);
+	remove_partitions(g, true, "rebalance");
+	group_set_state(g, g->n_partitions && resolve_is_over(g) ? GROUP_JOINED : GROUP_JOINING);
+	membership_advance(g);
+}
+
+/* The final commit and its retries, for a bounded time. */
+static bool is_committing(const struct group *g)
+{
+	return (!commit_is_idle(g) || g->commit.n_failures) &&
+	       now_us() - g->final_since_us < FINAL_COMMIT_US;
+}
+
+static void advance_revoking(struct group *g)
+{
+	if (has_revoked_claims(g))
+		return;
+	if (!g->commit.final_done) {
+		if (!commit_is_idle(g))
+			return; /* its answer, or commit_tick(), leads here again */
+		g->commit.final_done = true;
+		g->final_since_us = now_us();
+		commit_start(g);
+	}
+	if (g->state == GROUP_REVOKING && !is_committing(g))
+		finish_revoke(g);
+}
+
+/* ---- closing --------------------------------------------------------------------------------- */
+
+static void on_freed(void *owner, int r, const struct kafka_tp *list, size_t n)
+{
+	struct group *g = owner;
+
+	if (g->retry_ms) {
+		group_set_state(g, GROUP_BACKOFF);
+		set_deadline(g, g->retry_ms);
+		return;
+	}
+	g->leaving = false;
+	group_set_state(g, GROUP_IDLE);
+	if (!TAILQ_EMPTY(&g->interests))
+		membership_want(g);
+	daemon_check_drained(g->daemon);
+}
+
+static void free_handle(struct group *g, bool closed)
+{
+	struct kafka *k = g->kafka;
+
+	helper_forget(g->cluster->helper, g);
+	event_free(g->kafka_event);
+	g->kafka_event = NULL;
+	g->kafka = NULL;
+	g->asked = false;
+	evtimer_del(g->deadline);
+	evtimer_del(g->commit_timer);
+	commit_give_up(g);
+	remove_partitions(g, false, g->leaving ? "stop" : "lost");
+	commit_fail_waiters(g, KGP_E_COMMIT, "the group was left before the commit was answered");
+	group_set_state(g, GROUP_FREEING);
+	if (helper_free_kafka(g->cluster->helper, k, closed, on_freed, g))
+		abort(); /* no memory: nothing can be freed in order any more */
+}
+
+static void on_closed(void *owner)
+{
+	free_handle(owner, true);
+}
+
+static void advance_closing(struct group *g)
+{
+	struct partition *p;
+
+	if (g->close_started)
+		return;
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (p->claim)
+			return;
+	if (!g->commit.final_done) {
+		if (!commit_is_idle(g))
+			return;
+		g->commit.final_done = true;
+		g->final_since_us = now_us();
+		commit_start(g);
+	}
+	if (g->close_started || is_committing(g))
+		return;
+	g->close_started = true;
+	remove_partitions(g, false, "stop");
+	if (g->leave_for_good)
+		kafka_subscribe(g->kafka, NULL, 0);
+	kafka_start_close(g->kafka);
+}
+
+void membership_leave(struct group *g, bool for_good)
+{
+	struct log_about where = about(g);
+	struct partition *p;
+
+	g->retry_ms = 0;
+	if (!g->kafka || g->state == GROUP_CLOSING) {
+		if (g->state == GROUP_BACKOFF) {
+			evtimer_del(g->deadline);
+			group_set_state(g, GROUP_IDLE);
+		}
+		return;
+	}
+	log_write(LOG_INFO, &where,
+		  for_good ? "leaving the group" : "closing, the place in the group is kept");
+	g->leaving = true;
+	g->leave_for_good = for_good;
+	g->close_started = false;
+	g->commit.final_done = false;
+	group_set_state(g, GROUP_CLOSING);
+	set_deadline(g, CLOSE_MS);
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (p->claim)
+			claim_end(p->claim, "stop");
+	membership_advance(g);
+}
+
+/* ---- joining --------------------------------------------------------------------------------- */
+
+static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *text)
+{
+	static const struct {
+		unsigned code;
+		const char *context;
+	} codes[] = {
+		[KAFKA_ERROR_BROKER] = {KGP_E_BROKER, "group"},
+		[KAFKA_ERROR_AUTH] = {KGP_E_AUTH, "group"},
+		[KAFKA_ERROR_TOPIC] = {KGP_E_UNKNOWN_TOPIC, "topics"},
+		[KAFKA_ERROR_GROUP] = {KGP_E_GROUP, "group"},
+		[KAFKA_ERROR_FENCED] = {KGP_E_FENCED, "group"},
+		[KAFKA_ERROR_FATAL] = {KGP_E_GROUP, "group"},
+		[KAFKA_ERROR_RANGE] = {KGP_E_OFFSET_RESET, "partition"},
+		[KAFKA_ERROR_REBALANCE] = {KGP_E_KAFKA, "rebalance"},
+		[KAFKA_ERROR_OTHER] = {KGP_E_KAFKA, "group"},
+	};
+	struct group *g = owner;
+
+	group_on_error(g, codes[class].code, codes[class].context, NULL, -1, "%s: %s", name, text);
+	if (class != KAFKA_ERROR_FENCED && class != KAFKA_ERROR_FATAL)
+		return;
+	g->retry_ms = class == KAFKA_ERROR_FENCED ? g->running.value[KGP_SETTING_SESSION_TIMEOUT]
+						  : RETRY_MS;
+	g->failed = true; /* the handle is freed by the tick, not below its own event */
+}
+
+static void on_log(void *owner, int level, const char *facility, const char *text)
+{
+	struct log_about where = about(owner);
+
+	log_write(level > LOG_WARNING ? LOG_DEBUG : LOG_INFO, &where, "librdkafka: %s: %s",
+		  facility, text);
+}
+
+static void on_ready(void *owner, void *arg)
+{
+	struct partition *p = arg;
+
+	p->idle = false;
+	if (p->claim)
+		claim_set_runnable(p->claim);
+}
+
+static const struct kafka_handler handler = {
+	.on_assign = on_assign,
+	.on_revoke = on_revoke,
+	.on_commit = commit_on_result,
+	.on_offsets = resolve_on_offsets,
+	.on_error = on_error,
+	.on_log = on_log,
+	.on_ready = on_ready,
+	.on_closed = on_closed,
+};
+
+static void on_kafka(evutil_socket_t fd, short what, void *arg)
+{
+	struct group *g = arg;
+
+	kafka_dispatch(g->kafka);
+}
+
+static int open_handle(struct group *g, char *why, size_t size)
+{
+	const struct config_cluster *cluster = g->cluster->config;
+	const struct config_pair **settings =
+		calloc(cluster->n_kafka + g->config->n_kafka + 1, sizeof(*settings));
+	const struct kgp_settings *s = &g->agreement.group;
+	struct kafka_options options = {
+		.settings = settings,
+		.n_settings = cluster->n_kafka + g->config->n_kafka,
+		.group_id = g->config->group_id,
+		.instance_id = g->config->instance_id,
+		.client_id = g->client_id,
+		.strategy = (enum kgp_strategy)s->value[KGP_SETTING_STRATEGY],
+		.session_timeout_ms = s->value[KGP_SETTING_SESSION_TIMEOUT],
+		.heartbeat_interval_ms = s->value[KGP_SETTING_HEARTBEAT_INTERVAL],
+	};
+	size_t i;
+	int r = -ENOMEM;
+
+	for (i = 0; settings && i < cluster->n_kafka; i++)
+		settings[i] = &cluster->kafka[i];
+	for (i = 0; settings && i < g->config->n_kafka; i++)
+		settings[cluster->n_kafka + i] = &g->config->kafka[i];
+	if (settings && !kafka_strategy_check(options.strategy, why, size))
+		r = kafka_open(&options, &handler, g, &g->kafka, why, size);
+	free(settings);
+	return r;
+}
+
+static bool differs(const struct group *g)
+{
+	static const enum kgp_setting made_with[] = {
+		KGP_SETTING_STRATEGY, KGP_SETTING_SESSION_TIMEOUT, KGP_SETTING_HEARTBEAT_INTERVAL};
+	size_t i;
+
+	for (i = 0; i < sizeof(made_with) / sizeof(*made_with); i++)
+		if (g->running.value[made_with[i]] != g->agreement.group.value[made_with[i]])
+			return true;
+	return false;
+}
+
+static void join(struct group *g)
+{
+	char why[512] = "no memory";
+
+	g->retry_ms = 0;
+	g->failed = g->leaving = g->reassign = g->lost = g->close_started = g->commit.suspended =
+		false;
+	g->running = g->agreement.group;
+	if (cluster_start_helper(g->cluster) || open_handle(g, why, sizeof(why))) {
+		g->retry_ms = RETRY_MS;
+		group_on_error(g, KGP_E_GROUP, "group", NULL, -1,
+			       "the Kafka client cannot be made: %s", why);
+		on_freed(g, 0, NULL, 0);
+		return;
+	}
+	g->kafka_event = event_new(g->daemon->base, kafka_get_fd(g->kafka), EV_READ | EV_PERSIST,
+				   on_kafka, g);
+	if (!g->kafka_event)
+		abort(); /* a handle that nobody polls is worse than a restart */
+	event_add(g->kafka_event, NULL);
+	group_set_state(g, GROUP_JOINING);
+	g->subscribed = false;
+	group_update_interests(g);
+	commit_on_timer(-1, 0, g);
+}
+
+void membership_want(struct group *g)
+{
+	if (g->daemon->draining)
+		return;
+	if (g->state == GROUP_IDLE)
+		join(g);
+	else if (g->kafka && g->state != GROUP_CLOSING && differs(g))
+		membership_leave(
+			g, false); /* the first opener's settings win; on_freed() joins with them */
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct log_about where = about(arg);
+	struct group *g = arg;
+
+	if (g->state == GROUP_BACKOFF) {
+		g->retry_ms = 0;
+		group_set_state(g, GROUP_IDLE);
+		if (!TAILQ_EMPTY(&g->interests))
+			membership_want(g);
+	} else if (g->state == GROUP_CLOSING) {
+		log_write(LOG_WARNING, &where,
+			  "not closed after %d ms: destroyed without; what is not committed comes "
+			  "again",
+			  CLOSE_MS);
+		free_handle(g, false);
+	} else {
+		resolve_again(g);
+		membership_advance(g);
+	}
+}
+
+void membership_tick(struct group *g)
+{
+	if (!g->kafka)
+		return;
+	kafka_dispatch(g->kafka); /* once a second: the member is alive as long as this loop is */
+	if (g->failed && g->kafka) {
+		g->failed = false;
+		free_handle(g, false);
+		return;
+	}
+	if (g->daemon->ticks % 5 == 0)
+		resolve_refresh_ends(g);
+	membership_advance(g);
+	group_distribute(g);
+}
+
+void membership_advance(struct group *g)
+{
+	switch (g->state) {
+	case GROUP_RESOLVING:
+		advance_resolving(g);
+		break;
+	case GROUP_JOINED:
+		advance_joined(g);
+		break;
+	case GROUP_REVOKING:
+		advance_revoking(g);
+		break;
+	case GROUP_CLOSING:
+		advance_closing(g);
+		break;
+	default:
+		break;
+	}
+}
+
+void membership_on_range_error(struct partition *p)
+{
+	if (p->state == PARTITION_ACTIVE && !p->healing)
+		resolve_range_error(p);
+}
+
+bool membership_is_over(const struct group *g)
+{
+	return g->state == GROUP_IDLE || g->state == GROUP_BACKOFF;
+}
+
+int membership_open(struct group *g)
+{
+	const struct config_pair *client_id = config_group_find_kafka(g->config, "client.id");
+
+	g->client_id = client_id ? client_id->value : "kgroupd";
+	g->deadline = evtimer_new(g->daemon->base, on_deadline, g);
+	g->commit_timer = evtimer_new(g->daemon->base, commit_on_timer, g);
+	return g->deadline && g->commit_timer ? 0 : -ENOMEM;
+}
+
+void membership_close(struct group *g)
+{
+	if (g->deadline)
+		event_free(g->deadline);
+	if (g->commit_timer)
+		event_free(g->commit_timer);
+}
+
+void membership_abandon(struct group *g)
+{
+	if (g->kafka)
+		free_handle(g, false);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * OPEN: who may become a consumer of what, and with which settings.
+ *
+ * Decides in this order, and nothing is left behind by a refusal: the request itself, cluster and
+ * group, access, topics, settings, agreement with the other consumers, an older connection of the
+ * same consumer. Who may not use the group is told and closed; every other refusal is an answer,
+ * and the connection may try again.
+ */
+#include "daemon/open.h"
+
+#include "daemon/cluster.h"
+#include "daemon/connection.h"
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is decided so far; why has room for a text. */
+struct opening {
+	struct connection *c;
+	const struct kgp_open *m;
+	char cluster[KGP_MAX_NAME + 1], group[KGP_MAX_NAME + 1];
+	struct group *g;
+	struct kgp_settings settings;
+	char why[512];
+};
+
+static unsigned no_cluster(struct opening *o)
+{
+	struct cluster *cluster;
+	size_t n;
+
+	n = (size_t)snprintf(o->why, sizeof(o->why),
+			     "no cluster is called '%s'; the daemon's file has:", o->cluster);
+	TAILQ_FOREACH (cluster, &o->c->daemon->clusters, link)
+		if (n < sizeof(o->why))
+			n += (size_t)snprintf(o->why + n, sizeof(o->why) - n, " %s",
+					      cluster->config->name);
+	return KGP_E_NO_CLUSTER;
+}
+
+/* The named cluster; without a name the only one. */
+static struct cluster *find_cluster(struct opening *o)
+{
+	struct cluster *cluster, *first = TAILQ_FIRST(&o->c->daemon->clusters);
+
+	if (!*o->cluster)
+		return first && !TAILQ_NEXT(first, link) ? first : NULL;
+	TAILQ_FOREACH (cluster, &o->c->daemon->clusters, link)
+		if (!strcmp(cluster->config->name, o->cluster))
+			return cluster;
+	return NULL;
+}
+
+static unsigned open_dynamic(struct opening *o)
+{
+	struct cluster *cluster = find_cluster(o);
+	struct config_group *config;
+
+	if (!cluster)
+		return no_cluster(o);
+	if (!cluster->config->allow_dynamic) {
+		snprintf(o->why, sizeof(o->why),
+			 "the daemon's file has no [group %s], and cluster %s has no allow.dynamic "
+			 "= yes",
+			 o->group, cluster->config->name);
+		return KGP_E_NO_GROUP;
+	}
+	if (!access_allows_peer(&cluster->access, &o->c->peer))
+		return KGP_E_DENIED;
+	config = config_group_new_dynamic(o->c->daemon->config, cluster->config, o->group);
+	if (!config)
+		return KGP_E_MEMORY;
+	if (group_open(&o->g, o->c->daemon, cluster, config, config)) {
+		config_group_free(config);
+		return KGP_E_MEMORY;
+	}
+	o->g->owner = o->c->peer.uid;
+	return 0;
+}
+
+static unsigned find_group(struct opening *o)
+{
+	const struct kgp_open *m = o->m;
+
+	snprintf(o->cluster, sizeof(o->cluster), "%.*s", (int)m->cluster.size,
+		 (const char *)m->cluster.data);
+	snprintf(o->group, sizeof(o->group), "%.*s", (int)m->group.size,
+		 (const char *)m->group.data);
+	if (!*o->group) {
+		snprintf(o->why, sizeof(o->why), "OPEN names no group");
+		return KGP_E_NO_GROUP;
+	}
+	o->g = daemon_find_group(o->c->daemon, o->cluster, o->group);
+	if (!o->g)
+		return open_dynamic(o);
+	if (o->g->dynamic && o->g->n_consumers && o->g->owner != o->c->peer.uid && o->c->peer.uid) {
+		snprintf(o->why, sizeof(o->why), "group %s was opened by uid %u and is in use",
+			 o->group, o->g->owner);
+		return KGP_E_DENIED;
+	}
+	return access_allows_peer(&o->g->access, &o->c->peer) ? 0 : KGP_E_DENIED;
+}
+
+static bool is_topic(struct kgp_bytes name)
+{
+	const char *s = name.data;
+	size_t i;
+
+	if (!name.size || name.size > KGP_MAX_TOPIC || kgp_bytes_equal(name, kgp_text(".")) ||
+	    kgp_bytes_equal(name, kgp_text("..")))
+		return false;
+	for (i = 0; i < name.size; i++)
+		if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
+		      (s[i] >= '0' && s[i] <= '9') || s[i] == '.' || s[i] == '_' || s[i] == '-'))
+			return false;
+	return true;
+}
+
+static unsigned check_topics(struct opening *o)
+{
+	struct kgp_list topics = o->m->topics;
+	char text[KGP_MAX_NAME + 1];
+	struct kgp_name name;
+
+	if (!topics.n)
+		return KGP_E_NO_TOPICS;
+	while (kgp_next_name(&topics, &name)) {
+		snprintf(text, sizeof(text), "%.*s", (int)name.value.size,
+			 (const char *)name.value.data);
+		if (!is_topic(name.value)) {
+			snprintf(o->why, sizeof(o->why), "'%s' is no topic name: %s", text,
+				 kgp_error_hint(KGP_E_BAD_TOPIC));
+			return KGP_E_BAD_TOPIC;
+		}
+		if (o->g->dynamic && !access_allows_topic(&o->g->cluster->access, text)) {
+			snprintf(o->why, sizeof(o->why),
+				 "topic %s is not in allow.topics of cluster %s", text,
+				 o->g->cluster->config->name);
+			return KGP_E_DENIED;
+		}
+	}
+	return 0;
+}
+
+/* Half of max.poll.interval.ms is the most that a release may take: Kafka waits no longer for the
+ * rest. */
+static unsigned check_dwell(struct opening *o)
+{
+	const struct config_pair *pair =
+		config_group_find_kafka(o->g->config, "max.poll.interval.ms");
+	int64_t most = (pair ? strtoll(pair->value, NULL, 10) : 60000) / 2;
+	int64_t *dwell = &o->settings.value[KGP_SETTING_DWELL_TIME];
+
+	if (*dwell <= most)
+		return 0;
+	if (!(o->settings.given & 1u << KGP_SETTING_DWELL_TIME)) {
+		*dwell = most;
+		return 0;
+	}
+	snprintf(o->why, sizeof(o->why),
+		 "dwell.time is %lldms, must be at most half of max.poll.interval.ms, which is "
+		 "%lldms",
+		 (long long)*dwell, (long long)(2 * most));
+	return KGP_E_SETTING;
+}
+
+static unsigned check_settings(struct opening *o)
+{
+	struct agreement *a = &o->g->agreement;
+	bool first = !o->g->n_consumers;
+	int r;
+
+	kgp_settings_init(&o->settings);
+	r = kgp_settings_decode(&o->settings, o->m->settings, o->why, sizeof(o->why));
+	if (r)
+		return (unsigned)-r;
+	if (o->settings.value[KGP_SETTING_MODE] != KGP_MULTIPLEXED ||
+	    o->settings.value[KGP_SETTING_NOTIFICATIONS]) {
+		snprintf(o->why, sizeof(o->why),
+			 "%s is not supported by this daemon: WELCOME names its features",
+			 o->settings.value[KGP_SETTING_MODE] ? "mode = partitions"
+							     : "notifications = yes");
+		return KGP_E_UNSUPPORTED;
+	}
+	if (o->settings.given & 1u << KGP_SETTING_STRATEGY &&
+	    kafka_strategy_check((enum kgp_strategy)o->settings.value[KGP_SETTING_STRATEGY], o->why,
+				 sizeof(o->why)))
+		return KGP_E_SETTING;
+	if (check_dwell(o))
+		return KGP_E_SETTING;
+	r = agreement_join(a, first, &o->settings, o->why, sizeof(o->why));
+	return (unsigned)-r;
+}
+
+/* The same consumer on an older connection: it is heard to its end, then it gives way. */
+static unsigned take_over(struct opening *o)
+{
+	struct consumer *old = daemon_find_consumer(o->c->daemon, o->m->id.data);
+	struct connection *c;
+
+	if (!old)
+		return 0;
+	c = old->connection;
+	if (c->peer.uid != o->c->peer.uid) {
+		snprintf(o->why, sizeof(o->why), "this consumer id belongs to another user");
+		return KGP_E_DENIED;
+	}
+	connection_read_to_end(c);
+	connection_fatal(c, KGP_E_REPLACED, "protocol", kgp_error_text(KGP_E_REPLACED));
+	c->consumer = consumer_free(c->consumer);
+	return 0;
+}
+
+static unsigned check_request(struct opening *o)
+{
+	if (o->c->daemon->draining)
+		return KGP_E_STOPPING;
+	if (o->m->request && o->m->id.size == KGP_ID_BYTES)
+		return 0;
+	snprintf(o->why, sizeof(o->why),
+		 o->m->request ? "the id of a consumer has 16 bytes"
+			       : "OPEN needs a request number");
+	return KGP_E_FIELD;
+}
+
+static unsigned become_consumer(struct opening *o)
+{
+	struct connection *c = o->c;
+
+	c->consumer = consumer_new(c, o->g, o->m->id.data, &o->settings, o->m->topics);
+	return c->consumer ? 0 : KGP_E_MEMORY;
+}
+
+static unsigned run(struct opening *o)
+{
+	static unsigned (*const steps[])(struct opening * o) = {
+		check_request, find_group, check_topics, check_settings, take_over, become_consumer,
+	};
+	unsigned code = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(*steps) && !code; i++)
+		code = steps[i](o);
+	return code;
+}
+
+void open_consumer(struct connection *c, union kgp_body *b)
+{
+	struct opening o = {.c = c, .m = &b->open};
+	unsigned code = run(&o);
+	const char *text = *o.why ? o.why : kgp_error_text(code);
+
+	c->refused = code != 0;
+	if (code == KGP_E_DENIED || code == KGP_E_FIELD) {
+		connection_fatal(c, code, "protocol", text);
+		return;
+	}
+	session_reply(c, (uint32_t)o.m->request, code, text, NULL);
+	if (!code)
+		consumer_send_state(c->consumer);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A partition that Kafka has given to this daemon.
+ *
+ * Owns its queue, its offsets, and messages that were taken from the queue but could not be sent
+ * (the carry). It is born by an assign of the group and dies by a revoke; claims on it come and go
+ * meanwhile. Invariants: nothing below `next` is ever handed out; the carry is sent before the
+ * queue is read again and is dropped when delivery moves; a seek waits while the fetcher may lose
+ * it in silence (after an assign that replaced another, until its first message or a second has
+ * passed). Not reading the queue is the back-pressure. Called by membership.c (birth, death),
+ * claim.c (where to start) and delivery.c (take).
+ */
+#include "daemon/partition.h"
+
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	HOLD_US = 1000000,    /* a seek after a replacing assign waits this long at most */
+	STALL_US = 100000,    /* a queue unread for so long was probably full */
+	KICK_MESSAGES = 2000, /* and so was one that gave so many without a pause */
+};
+
+struct partition *partition_new(struct group *g, const char *topic, int32_t id)
+{
+	struct partition *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	*p = (struct partition){.group = g, .id = id, .topic = strdup(topic)};
+	if (!p->topic) {
+		free(p);
+		return NULL;
+	}
+	offsets_init(&p->offsets);
+	p->initial = KAFKA_OFFSET_NONE;
+	p->next = p->want = p->earliest = p->end = -1;
+	p->average_bytes = 1024;
+	return p;
+}
+
+struct partition *partition_free(struct partition *p)
+{
+	if (!p)
+		return NULL;
+	assert(!p->claim);
+	partition_detach(p);
+	offsets_deinit(&p->offsets);
+	free(p->topic);
+	free(p);
+	return NULL;
+}
+
+int partition_attach(struct partition *p, struct kafka *k)
+{
+	partition_detach(p);
+	p->queue = kafka_queue_open(k, p->topic, p->id, p);
+	return p->queue ? 0 : -ENOMEM;
+}
+
+void partition_detach(struct partition *p)
+{
+	partition_drop_carry(p);
+	kafka_queue_close(p->queue);
+	p->queue = NULL;
+	p->paused_for_memory = false; /* a new assign starts unpaused */
+}
+
+void partition_drop_carry(struct partition *p)
+{
+	for (; p->carry_at < p->n_carry; p->carry_at++)
+		kafka_message_deinit(&p->carry[p->carry_at]);
+	free(p->carry);
+	p->carry = NULL;
+	p->carry_at = p->n_carry = 0;
+}
+
+void partition_start_at(struct partition *p, int64_t offset)
+{
+	partition_drop_carry(p);
+	p->next = offset;
+	p->want = -1;
+	p->hold_until_us = now_us() + HOLD_US;
+	p->last_taken_us = now_us();
+}
+
+static void seek(struct partition *p, int64_t offset)
+{
+	p->want = -1;
+	p->next = offset;
+	if (p->queue)
+		kafka_queue_seek(p->queue, offset);
+}
+
+void partition_move_to(struct partition *p, int64_t offset)
+{
+	partition_drop_carry(p);
+	p->n_samples = 0;
+	if (p->want < 0 && offset == p->next)
+		return;
+	if (now_us() < p->hold_until_us)
+		p->want = offset;
+	else
+		seek(p, offset);
+}
+
+/* A held seek is due when a message shows that the fetcher runs, or when the time is up. */
+static void check_hold(struct partition *p, bool has_message)
+{
+	if (has_message || now_us() >= p->hold_until_us)
+		p->hold_until_us = 0;
+	if (p->want >= 0 && !p->hold_until_us)
+		seek(p, p->want);
+}
+
+static void on_error(struct partition *p, const struct kafka_message *m)
+{
+	if (m->error_class == KAFKA_ERROR_RANGE) {
+		membership_on_range_error(p);
+		return;
+	}
+	group_on_error(p->group,
+		       m->error_class == KAFKA_ERROR_TOPIC ? KGP_E_UNKNOWN_TOPIC : KGP_E_KAFKA,
+		       "partition", p->topic, p->id, "%s", m->error);
+}
+
+/* Keeps what may be handed out, in order, and throws the rest away. */
+static size_t filter(struct partition *p, struct kafka_message *m, size_t n)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		if (m[i].error)
+			on_error(p, &m[i]);
+		else
+			check_hold(p, true);
+		if (m[i].error || p->want >= 0 || m[i].record.offset < p->next) {
+			kafka_message_deinit(&m[i]);
+			continue;
+		}
+		p->next = m[i].record.offset + 1;
+		m[kept++] = m[i];
+	}
+	if (kept)
+		offsets_on_popped(&p->offsets, p->next - 1);
+	return kept;
+}
+
+static size_t take_carry(struct partition *p, struct kafka_message *out, size_t max)
+{
+	size_t n = p->n_carry - p->carry_at;
+
+	if (n > max)
+		n = max;
+	memcpy(out, p->carry + p->carry_at, n * sizeof(*out));
+	p->carry_at += (uint32_t)n;
+	if (p->carry_at == p->n_carry)
+		partition_drop_carry(p);
+	return n;
+}
+
+/*
+ * Old libraries sleep up to a second before they refill a queue that had reached its bounds and ran
+ * empty: a seek to where we are wakes them.
+ */
+static void on_empty(struct partition *p)
+{
+	p->idle = true;
+	if (p->was_full && kafka_needs_kick() && now_us() >= p->hold_until_us)
+		kafka_queue_seek(p->queue, p->next);
+	p->was_full = false;
+	p->taken_in_a_row = 0;
+}
+
+size_t partition_take(struct partition *p, struct kafka_message *out, size_t max)
+{
+	uint64_t now = now_us();
+	size_t n;
+
+	if (p->n_carry)
+		return take_carry(p, out, max);
+	check_hold(p, false);
+	n = kafka_queue_take(p->queue, out, max);
+	if (!n) {
+		on_empty(p);
+		p->last_taken_us = now;
+		return 0;
+	}
+	p->idle = false;
+	p->taken_in_a_row += n;
+	if (now - p->last_taken_us > STALL_US || p->taken_in_a_row >= KICK_MESSAGES)
+		p->was_full = true;
+	p->last_taken_us = now;
+	return filter(p, out, n);
+}
+
+int partition_keep(struct partition *p, struct kafka_message *messages, size_t n)
+{
+	struct kafka_message *carry;
+
+	if (p->n_carry) { /* it came from there: put it back */
+		assert(p->carry_at >= n);
+		p->carry_at -= (uint32_t)n;
+		memcpy(p->carry + p->carry_at, messages, n * sizeof(*messages));
+		return 0;
+	}
+	carry = malloc(n * sizeof(*carry));
+	if (!carry)
+		return -ENOMEM;
+	memcpy(carry, messages, n * sizeof(*carry));
+	p->carry = carry;
+	p->carry_at = 0;
+	p->n_carry = (uint32_t)n;
+	return 0;
+}
+
+void partition_check_position(struct partition *p)
+{
+	int64_t position;
+
+	if (!p->idle || !p->queue || p->want >= 0 || p->offsets.popped < 0)
+		return;
+	position = kafka_queue_position(p->queue);
+	if (position >= 0)
+		offsets_on_position(&p->offsets, position);
+}
+
+int64_t partition_get_next(const struct partition *p)
+{
+	if (p->want >= 0)
+		return p->want;
+	return p->n_carry ? p->carry[p->carry_at].record.offset : p->next;
+}
+
+/* A pause voids the queue, but only the next poll frees it. Resuming goes on behind what was taken
+ * last. */
+void partition_pause_for_memory(struct partition *p, bool pause)
+{
+	struct kafka_message m;
+	size_t n = 0;
+
+	if (p->paused_for_memory == pause || !p->queue || now_us() < p->hold_until_us)
+		return;
+	if (kafka_pause(p->group->kafka, p->topic, p->id, pause))
+		return;
+	p->paused_for_memory = pause;
+	while (pause && kafka_queue_take(p->queue, &m, 1)) {
+		kafka_message_deinit(&m);
+		n++;
+	}
+	if (n)
+		kafka_queue_seek(p->queue, p->next);
+}
+
+int64_t partition_get_end(const struct partition *p)
+{
+	int64_t high = p->queue ? kafka_queue_high(p->queue) : -1;
+
+	return high > p->end ? high : p->end;
+}
+
+/* Sparse: one of many is enough to tell seconds. */
+void partition_sample(struct partition *p, int64_t offset, int64_t timestamp_ms)
+{
+	unsigned i, kept = 0;
+
+	for (i = 0; i < p->n_samples;
+	     i++) /* what is marked is not needed, but the last below the mark is */
+		if (i + 1 == p->n_samples || p->samples[i + 1].offset > p->offsets.mark)
+			p->samples[kept++] = p->samples[i];
+	p->n_samples = kept;
+	if (kept == PARTITION_N_SAMPLES) {
+		for (i = 0; i < PARTITION_N_SAMPLES / 2; i++)
+			p->samples[i] = p->samples[2 * i];
+		p->n_samples = PARTITION_N_SAMPLES / 2;
+	}
+	p->samples[p->n_samples].offset = offset;
+	p->samples[p->n_samples++].timestamp_ms = timestamp_ms;
+}
+
+int64_t partition_get_behind_ms(struct partition *p, int64_t now_ms)
+{
+	int64_t since = -1;
+	unsigned i;
+
+	if (p->offsets.resume >= 0 && p->offsets.resume >= partition_get_end(p))
+		return 0;
+	for (i = 0; i < p->n_samples && since < 0; i++)
+		if (p->samples[i].offset > p->offsets.mark)
+			since = p->samples[i].timestamp_ms;
+	if (since < 0 && p->n_samples)
+		since = p->samples[p->n_samples - 1].timestamp_ms;
+	return since < 0 ? -1 : now_ms > since ? now_ms - since : 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* A partition that Kafka has given to this daemon. See partition.c. */
+#ifndef PARTITION_H
+#define PARTITION_H
+
+#include "daemon/core/offsets.h"
+#include "daemon/kafka.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct claim;
+struct group;
+
+enum partition_state {
+	PARTITION_NEW,	     /* assigned by the group; its committed offset is asked for */
+	PARTITION_COMMITTED, /* committed offset known; its ends are asked for */
+	PARTITION_RESOLVED,  /* its start is known; not yet told to librdkafka */
+	PARTITION_ACTIVE,    /* librdkafka fetches it */
+	PARTITION_FAILED,    /* no start: initial.offset = fail; nothing is fetched */
+	PARTITION_REVOKED,   /* the group takes it: its claim ends, then it is committed and goes */
+};
+
+enum { PARTITION_N_SAMPLES = 32 };
+
+struct partition {
+	TAILQ_ENTRY(partition) link; /* of group->partitions, by topic and id */
+	struct group *group;
+	char *topic;
+	int32_t id;
+	enum partition_state state;
+	struct kafka_queue *queue; /* owned; NULL before it is assigned to librdkafka */
+	struct offsets offsets;
+	struct claim *claim;	 /* its holder; not owned; NULL: nobody */
+	int64_t initial;	 /* literal: an offset, KAFKA_OFFSET_EARLIEST or _LATEST */
+	int64_t next;		 /* offset that the next message taken has at least */
+	int64_t want;		 /* a seek that waits until the fetcher runs; -1: none */
+	uint64_t hold_until_us;	 /* seeks wait until then, or the first message */
+	int64_t earliest, end;	 /* of the log, as last asked; -1: not known */
+	uint64_t last_taken_us;	 /* when the queue was read last */
+	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
+	uint64_t taken_in_a_row; /* without the queue running empty */
+	bool paused_for_memory;
+	bool healing; /* its offset was not in the log: its ends are asked for */
+	bool idle;    /* the queue ran empty: its position may be past control records */
+	struct kafka_message *carry; /* owned: taken but not sent, carry_at .. n_carry */
+	uint32_t carry_at, n_carry;
+	uint64_t average_bytes; /* of a message, for how many to take */
+	struct {
+		int64_t offset, timestamp_ms;
+	} samples[PARTITION_N_SAMPLES]; /* of sent messages, oldest first: how far behind is the
+					   mark */
+	unsigned n_samples;
+};
+
+struct partition *partition_new(struct group *g, const char *topic, int32_t id);
+struct partition *partition_free(struct partition *p);
+
+int partition_attach(struct partition *p,
+		     struct kafka *k); /* its queue, before assign; 0, -ENOMEM */
+void partition_detach(struct partition *p);
+void partition_start_at(struct partition *p, int64_t offset); /* as told in an assign */
+void partition_move_to(struct partition *p, int64_t offset);  /* the next message is this one */
+size_t partition_take(struct partition *p, struct kafka_message *out, size_t max);
+int partition_keep(struct partition *p, struct kafka_message *messages,
+		   size_t n); /* for the next take */
+void partition_drop_carry(struct partition *p);
+void partition_check_position(struct partition *p);
+void partition_pause_for_memory(struct partition *p, bool pause);
+int64_t
+partition_get_next(const struct partition *p); /* offset of the next message to send, at least */
+int64_t partition_get_end(const struct partition *p); /* end of the log as known; -1: unknown */
+void partition_sample(struct partition *p, int64_t offset, int64_t timestamp_ms);
+int64_t partition_get_behind_ms(struct partition *p, int64_t now_ms); /* -1: not known */
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where an assigned partition starts.
+ *
+ * Between the group's assign and ours: ask the coordinator for the committed offsets, ask the
+ * partition leaders for the ends of the logs (helper thread), then decide: a mark that waited, else
+ * the committed offset, else the initial offset, always as an absolute offset, so that there is one
+ * to go back to. librdkafka would do the first on its own, and stall for ever on a single error.
+ * What fails is asked again twice a second; one partition that cannot be resolved holds the others
+ * up for a bounded time only. The same decision heals an offset that left the log while running.
+ */
+#include "daemon/claim.h"
+#include "daemon/cluster.h"
+#include "daemon/connection.h"
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+#include "daemon/helper.h"
+#include "daemon/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TIMEOUT_MS = 5000, PATIENCE_US = 10000000, RETRY_MS = 500 };
+
+static bool is_open(const struct partition *p)
+{
+	return p->state == PARTITION_NEW || p->state == PARTITION_COMMITTED;
+}
+
+bool resolve_is_over(const struct group *g)
+{
+	unsigned n_open = 0, n_resolved = 0;
+	struct partition *p;
+
+	TAILQ_FOREACH (p, &g->partitions, link) {
+		n_open += is_open(p);
+		n_resolved += p->state == PARTITION_RESOLVED;
+	}
+	return !n_open || (n_resolved && now_us() - g->resolving_since_us > PATIENCE_US);
+}
+
+/* The partitions in a state, as a list that points into them. */
+static struct kafka_tp *list_state(struct group *g, enum partition_state state, size_t *n)
+{
+	struct kafka_tp *list = calloc(g->n_partitions + 1, sizeof(*list));
+	struct partition *p;
+
+	*n = 0;
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (list && p->state == state)
+			list[(*n)++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
+	return list;
+}
+
+static void try_again(struct group *g)
+{
+	struct timeval tv = {0, RETRY_MS * 1000};
+
+	g->asked = false;
+	evtimer_add(g->deadline, &tv);
+}
+
+/* ---- the decision ---------------------------------------------------------------------------- */
+
+static struct log_about about(const struct partition *p)
+{
+	return (struct log_about){
+		.group = group_get_name(p->group), .topic = p->topic, .partition = p->id};
+}
+
+/* By initial.offset; -1: fail. */
+static int64_t initial_start(struct partition *p, const char **name)
+{
+	static const char *const names[] = {"latest", "earliest", "fail"};
+	int64_t initial = p->group->agreement.group.value[KGP_SETTING_INITIAL_OFFSET];
+
+	*name = names[initial];
+	if (initial == KGP_FAIL)
+		return -1;
+	p->initial = initial == KGP_LATEST ? KAFKA_OFFSET_LATEST : KAFKA_OFFSET_EARLIEST;
+	return initial == KGP_LATEST ? p->end : p->earliest;
+}
+
+static void fail(struct partition *p, const char *why)
+{
+	p->state = PARTITION_FAILED;
+	group_on_error(p->group, KGP_E_OFFSET_RESET, "partition", p->topic, p->id,
+		       "%s, and initial.offset is fail: it is not read", why);
+}
+
+static void start_without_offset(struct partition *p)
+{
+	struct log_about where = about(p);
+	const char *name;
+	int64_t start = initial_start(p, &name);
+
+	if (start < 0) {
+		fail(p, "the group has no committed offset");
+		return;
+	}
+	p->offsets.resume = start;
+	p->state = PARTITION_RESOLVED;
+	log_write(LOG_INFO, &where,
+		  "no committed offset: starts at %s, %lld of %lld..%lld; initial.offset changes "
+		  "that",
+		  name, (long long)start, (long long)p->earliest, (long long)p->end);
+}
+
+/* The position is not in the log: an error that everybody hears of, then initial.offset. */
+static bool move_into_log(struct partition *p)
+{
+	long long old = p->offsets.resume;
+	const char *name;
+	int64_t start = initial_start(p, &name);
+	char why[128];
+
+	snprintf(why, sizeof(why), "offset %lld is not in the log, which has %lld..%lld", old,
+		 (long long)p->earliest, (long long)p->end);
+	if (start < 0) {
+		fail(p, why);
+		return false;
+	}
+	offsets_seek(&p->offsets, daemon_next_epoch(p->group->daemon), start);
+	p->group->n_resets++;
+	group_on_error(p->group, KGP_E_OFFSET_RESET, "partition", p->topic, p->id,
+		       "%s: goes on at %s, %lld", why, name, (long long)start);
+	return true;
+}
+
+static void decide(struct partition *p)
+{
+	group_apply_resumes(p->group, p);
+	if (p->offsets.resume < 0) {
+		start_without_offset(p);
+		return;
+	}
+	if ((p->offsets.resume < p->earliest || p->offsets.resume > p->end) && !move_into_log(p))
+		return;
+	if (p->initial == KAFKA_OFFSET_NONE)
+		p->initial = p->offsets.resume;
+	p->state = PARTITION_RESOLVED;
+}
+
+/* ---- ends of logs ---------------------------------------------------------------------------- */
+
+static void heal(struct partition *p);
+
+static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
+{
+	struct group *g = owner;
+	bool again = false;
+	struct partition *p;
+	size_t i;
+
+	g->asked = false;
+	for (i = 0; i < n; i++) {
+		p = group_find_partition(g, list[i].topic, list[i].partition);
+		if (!p)
+			continue;
+		if (list[i].error) {
+			again |= p->state == PARTITION_COMMITTED || p->healing;
+			if (p->state == PARTITION_COMMITTED)
+				group_on_error(g, KGP_E_BROKER, "partition", p->topic, p->id,
+					       "no answer on the log's ends: %s", list[i].error);
+			continue;
+		}
+		p->earliest = list[i].offset;
+		p->end = list[i].end;
+		if (p->state == PARTITION_COMMITTED)
+			decide(p);
+		else if (p->healing)
+			heal(p);
+	}
+	if (!r && g->error_code == KGP_E_BROKER)
+		group_clear_error(g);
+	if (again)
+		try_again(g);
+	membership_advance(g);
+}
+
+static void ask_ends(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_state(g, PARTITION_COMMITTED, &n);
+
+	if (!list || (n && helper_query_ends(g->cluster->helper, g->kafka, list, n, TIMEOUT_MS,
+					     true, on_ends, g)))
+		try_again(g);
+	else
+		g->asked = n > 0;
+	free(list);
+}
+
+/* Partitions that are not fetched have no fresh end: it is asked for, so that lag is right. */
+void resolve_refresh_ends(struct group *g)
+{
+	struct kafka_tp *list = calloc(g->n_partitions + 1, sizeof(*list));
+	struct partition *p;
+	size_t n = 0;
+
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (list && p->state == PARTITION_ACTIVE && now_us() - p->last_taken_us > 2000000)
+			list[n++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
+	if (n && g->kafka && !g->asked)
+		g->asked = !helper_query_ends(g->cluster->helper, g->kafka, list, n, TIMEOUT_MS,
+					      false, on_ends, g);
+	free(list);
+}
+
+/* ---- committed offsets ----------------------------------------------------------------------- */
+
+static void ask_committed(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_state(g, PARTITION_NEW, &n);
+
+	if (list && n) {
+		g->asked = true;
+		kafka_request_offsets(g->kafka, list, n, ++g->resolve_number, TIMEOUT_MS);
+	} else if (list) {
+		ask_ends(g);
+	} else {
+		try_again(g);
+	}
+	free(list);
+}
+
+static bool take_committed(struct group *g, const struct kafka_tp *tp)
+{
+	struct partition *p = group_find_partition(g, tp->topic, tp->partition);
+
+	if (!p || p->state != PARTITION_NEW)
+		return true;
+	if (tp->error || offsets_load(&p->offsets, tp->offset >= 0 ? tp->offset : -1, tp->metadata))
+		return false;
+	p->state = PARTITION_COMMITTED;
+	return true;
+}
+
+void resolve_on_offsets(void *owner, const char *error, const struct kafka_tp *list, size_t n,
+			uint64_t request)
+{
+	struct group *g = owner;
+	bool all = !error;
+	size_t i;
+
+	if (request != g->resolve_number)
+		return;
+	g->asked = false;
+	for (i = 0; i < n && !error; i++)
+		all &= take_committed(g, &list[i]);
+	if (error)
+		group_on_error(g, KGP_E_BROKER, "group", NULL, -1,
+			       "no answer on committed offsets: %s", error);
+	else if (g->error_code == KGP_E_BROKER)
+		group_clear_error(g);
+	if (!all)
+		try_again(g);
+	if (!error)
+		ask_ends(g);
+}
+
+void resolve_start(struct group *g)
+{
+	g->resolving_since_us = now_us();
+	ask_committed(g);
+}
+
+void resolve_again(struct group *g)
+{
+	struct partition *p;
+
+	if (g->asked || !g->kafka)
+		return;
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (is_open(p)) {
+			ask_committed(g);
+			return;
+		}
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (p->healing)
+			resolve_range_error(p);
+}
+
+/* ---- while running --------------------------------------------------------------------------- */
+
+/* The fetcher is off and ignores seeks: only a new assign starts it again, at the new offset. */
+static void heal(struct partition *p)
+{
+	struct claim *claim = p->claim;
+
+	p->healing = false;
+	if (p->offsets.resume < p->next && p->next >= p->earliest && p->next <= p->end)
+		p->offsets.resume = p->next; /* marks were behind; the log has where we were */
+	if (!move_into_log(p)) {
+		if (claim)
+			claim_end(claim, "failed");
+	} else if (claim) {
+		claim->epoch = p->offsets.epoch;
+		connection_send(claim->consumer->connection, KGP_T_epoch,
+				&(struct kgp_epoch){
+					.claim = claim->id,
+					.epoch = claim->epoch,
+					.offset = p->offsets.resume,
+					.reason = kgp_text("out of range"),
+				});
+	}
+	p->group->reassign = true;
+}
+
+void resolve_range_error(struct partition *p)
+{
+	const struct kafka_tp tp = {.topic = p->topic, .partition = p->id};
+	struct group *g = p->group;
+
+	p->healing = true;
+	if (helper_query_ends(g->cluster->helper, g->kafka, &tp, 1, TIMEOUT_MS, true, on_ends, g))
+		try_again(g);
+	else
+		g->asked = true;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The listening socket. See server.c. */
+#ifndef SERVER_H
+#define SERVER_H
+
+struct daemon;
+struct server;
+
+int server_open(struct server **out, struct daemon *d); /* logs why not */
+void server_stop(struct server *s);			/* accepts no more */
+struct server *server_free(struct server *s);
+void server_tick(struct server *s); /* accepts again after it ran out of descriptors */
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions: what a client's frames mean, and what is allowed when.
+ *
+ * Owns no state of its own: it reads the connection's. Every frame was decoded whole before
+ * anything is done. Order: HELLO first and once; a consumer between OPEN and the answer to CLOSE;
+ * RESUME only before RESUME_END. What breaks the order, names an unknown message or a feature that
+ * was not agreed on is told and closed; what merely cannot be done is answered. One table says
+ * which message needs what.
+ */
+#include "daemon/claim.h"
+#include "daemon/connection.h"
+#include "daemon/consumer.h"
+#include "daemon/daemon.h"
+#include "daemon/group.h"
+#include "daemon/marks.h"
+#include "daemon/open.h"
+#include "daemon/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FEATURES = 1u << KGP_FEATURE_core | 1u << KGP_FEATURE_query };
+
+static void fatal(struct connection *c, unsigned code, const char *text)
+{
+	connection_fatal(c, code, "protocol", text ? text : kgp_error_text(code));
+}
+
+void session_reply(struct connection *c, uint32_t request, unsigned code, const char *text,
+		   const struct kgp_buf *result)
+{
+	struct kgp_reply reply = {.request = request, .code = code};
+
+	if (code)
+		reply.text = kgp_text(text ? text : kgp_error_text(code));
+	if (result)
+		reply.result = (struct kgp_any){result->data, result->len};
+	connection_send(c, KGP_T_reply, &reply);
+}
+
+/* ---- HELLO ----------------------------------------------------------------------------------- */
+
+static void welcome(struct connection *c)
+{
+	struct kgp_name features[KGP_N_FEATURES];
+	uint32_t n = 0;
+	int i;
+
+	for (i = KGP_FEATURE_core + 1; i < KGP_N_FEATURES; i++)
+		if (FEATURES & 1u << i)
+			features[n++].value = kgp_text(kgp_feature_names[i]);
+	connection_send(c, KGP_T_welcome,
+			&(struct kgp_welcome){
+				.version = KGP_VERSION,
+				.features = {.items = features, .n = n},
+				.max_frame = KGP_FRAME_MAX_CLIENT,
+				.name = kgp_text(c->daemon->config->name),
+				.software = kgp_text("kgroupd/" KGROUPD_VERSION),
+			});
+}
+
+static void read_features(struct connection *c, struct kgp_list features)
+{
+	struct kgp_name name;
+	int i;
+
+	c->features = 1u << KGP_FEATURE_core;
+	while (kgp_next_name(&features, &name))
+		for (i = 0; i < KGP_N_FEATURES; i++)
+			if (kgp_bytes_equal(name.value, kgp_text(kgp_feature_names[i])))
+				c->features |= 1u << i;
+}
+
+static void on_hello(struct connection *c, union kgp_body *b)
+{
+	struct kgp_hello *m = &b->hello;
+	struct kgp_number version;
+	bool common = false;
+
+	if (c->hello) {
+		fatal(c, KGP_E_OUT_OF_ORDER, "HELLO comes once");
+		return;
+	}
+	while (kgp_next_number(&m->versions, &version))
+		common |= version.value == KGP_VERSION;
+	if (!common) {
+		fatal(c, KGP_E_VERSION, NULL);
+		return;
+	}
+	if (m->max_frame < KGP_FRAME_MIN_MAX) {
+		fatal(c, KGP_E_FIELD, "max_frame of HELLO is below 65536");
+		return;
+	}
+	c->max_frame = (uint32_t)m->max_frame;
+	c->name = strndup(m->name.data, m->name.size);
+	c->language = strndup(m->language.data, m->language.size);
+	read_features(c, m->features);
+	c->hello = true;
+	event_del(c->timer);
+	welcome(c);
+}
+
+/* ---- of a consumer --------------------------------------------------------------------------- */
+
+static void on_resume(struct connection *c, union kgp_body *b)
+{
+	struct kgp_resume *m = &b->resume;
+	struct consumer *consumer = c->consumer;
+	char topic[KGP_MAX_TOPIC + 1];
+
+	if (consumer->ready) {
+		fatal(c, KGP_E_OUT_OF_ORDER, "RESUME comes between OPEN and RESUME_END");
+		return;
+	}
+	snprintf(topic, sizeof(topic), "%.*s", (int)m->topic.size, (const char *)m->topic.data);
+	group_add_resume(consumer->group, topic, (int32_t)m->partition, m->epoch, m->offset,
+			 m->committed, m->metadata);
+}
+
+static void on_resume_end(struct connection *c, union kgp_body *b)
+{
+	if (c->consumer->ready) {
+		fatal(c, KGP_E_OUT_OF_ORDER, "RESUME_END comes once after OPEN");
+		return;
+	}
+	c->consumer->ready = true;
+	group_distribute(c->consumer->group);
+}
+
+static void on_credit(struct connection *c, union kgp_body *b)
+{
+	struct kgp_credit *m = &b->credit;
+
+	if (m->claim) {
+		fatal(c, KGP_E_UNSUPPORTED, "credit of a single claim belongs to partitions mode");
+		return;
+	}
+	if (credit_grant(&c->consumer->credit, m->messages, m->bytes)) {
+		fatal(c, KGP_E_CREDIT, NULL);
+		return;
+	}
+	consumer_wake(c->consumer);
+}
+
+static void on_mark(struct connection *c, union kgp_body *b)
+{
+	marks_apply(c->consumer, (uint32_t)b->mark.request, b->mark.entries);
+}
+
+static void on_commit(struct connection *c, union kgp_body *b)
+{
+	if (!b->commit.request)
+		fatal(c, KGP_E_FIELD, "COMMIT needs a request number");
+	else if (commit_wait(c->consumer->group, c->consumer, (uint32_t)b->commit.request, false))
+		connection_drop(c, "no memory");
+}
+
+static void on_close(struct connection *c, union kgp_body *b)
+{
+	struct consumer *consumer = c->consumer;
+	struct group *g = consumer->group;
+
+	if (!b->close.request || consumer->closing) {
+		fatal(c, b->close.request ? KGP_E_OUT_OF_ORDER : KGP_E_FIELD, NULL);
+		return;
+	}
+	consumer->closing = true;
+	while (!TAILQ_EMPTY(&consumer->claims))
+		claim_end(TAILQ_FIRST(&consumer->claims), "closed");
+	if (commit_wait(g, consumer, (uint32_t)b->close.request, true)) {
+		connection_drop(c, "no memory");
+		return;
+	}
+	membership_advance(g);
+	group_distribute(g);
+	daemon_check_drained(g->daemon);
+}
+
+static void on_pause(struct connection *c, union kgp_body *b)
+{
+	struct kgp_pause *m = &b->pause;
+	unsigned code = 0;
+	struct kgp_number id;
+	struct claim *claim;
+
+	while (kgp_next_number(&m->claims, &id)) {
+		claim = consumer_find_claim(c->consumer, id.value);
+		if (!claim) {
+			code = KGP_E_NO_CLAIM;
+			continue;
+		}
+		claim->paused = m->paused;
+		if (m->paused)
+			claim_unset_runnable(claim);
+		else
+			claim_set_runnable(claim);
+	}
+	if (m->request)
+		session_reply(c, (uint32_t)m->request, code, NULL, NULL);
+}
+
+static void on_done(struct connection *c, union kgp_body *b)
+{
+	struct claim *claim = consumer_find_claim(c->consumer, b->done.claim);
+	struct group *g = c->consumer->group;
+
+	if (!claim || claim->state != CLAIM_RELEASING)
+		return; /* it crossed the end of the claim on the wire */
+	claim_end(claim, claim->reason);
+	membership_advance(g);
+	group_distribute(g);
+	daemon_check_drained(g->daemon);
+}
+
+static void on_query(struct connection *c, union kgp_body *b)
+{
+	struct kgp_query *m = &b->query;
+	struct kgp_buf result = {0};
+	unsigned code = status_query(c->daemon, c, m->what, m->arguments, &result);
+
+	if (result.failed)
+		session_reply(c, (uint32_t)m->request, KGP_E_MEMORY, NULL, NULL);
+	else
+		session_reply(c, (uint32_t)m->request, code, NULL, code ? NULL : &result);
+	kgp_buf_deinit(&result);
+}
+
+/* ---- dispatch -------------------------------------------------------------------------------- */
+
+enum needs { NEEDS_NOTHING, NEEDS_NO_CONSUMER, NEEDS_CONSUMER };
+
+static const struct action {
+	enum kgp_type type;
+	enum needs needs;
+	bool pipelined; /* may stand behind an OPEN that turns out to be refused */
+	void (*run)(struct connection *c, union kgp_body *b);
+} actions[] = {
+	{KGP_T_hello, NEEDS_NOTHING, false, on_hello},
+	{KGP_T_open, NEEDS_NO_CONSUMER, false, open_consumer},
+	{KGP_T_resume, NEEDS_CONSUMER, true, on_resume},
+	{KGP_T_resume_end, NEEDS_CONSUMER, true, on_resume_end},
+	{KGP_T_close, NEEDS_CONSUMER, false, on_close},
+	{KGP_T_credit, NEEDS_CONSUMER, true, on_credit},
+	{KGP_T_mark, NEEDS_CONSUMER, false, on_mark},
+	{KGP_T_commit, NEEDS_CONSUMER, false, on_commit},
+	{KGP_T_pause, NEEDS_CONSUMER, false, on_pause},
+	{KGP_T_done, NEEDS_CONSUMER, false, on_done},
+	{KGP_T_query, NEEDS_NOTHING, false, on_query},
+};
+
+static const struct action *find_action(enum kgp_type type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		if (actions[i].type == type)
+			return &actions[i];
+	return NULL;
+}
+
+static void run(struct connection *c, const struct action *a, union kgp_body *b)
+{
+	if (!c->hello && a->type != KGP_T_hello)
+		fatal(c, KGP_E_OUT_OF_ORDER, "HELLO comes first");
+	else if (a->needs == NEEDS_NO_CONSUMER && c->consumer)
+		fatal(c, KGP_E_OUT_OF_ORDER,
+		      "one OPEN at a time: this connection already is a consumer");
+	else if (a->needs == NEEDS_CONSUMER && !c->consumer && a->pipelined && c->refused)
+		return;
+	else if (a->needs == NEEDS_CONSUMER && !c->consumer)
+		fatal(c, KGP_E_OUT_OF_ORDER, "this connection is no consumer: OPEN comes first");
+	else
+		a->run(c, b);
+}
+
+void session_on_frame(struct connection *c, const uint8_t *body, size_t size)
+{
+	const struct kgp_info *info;
+	const struct action *a;
+	union kgp_body b;
+	int r = kgp_decode(body, size, KGP_CLIENT, &info, &b);
+
+	if (r == KGP_IGNORE)
+		return;
+	if (r < 0) {
+		fatal(c, (unsigned)-r, NULL);
+		return;
+	}
+	a = find_action(info->type);
+	if (c->hello && (!a || !(c->features & 1u << info->feature)))
+		fatal(c, KGP_E_UNSUPPORTED, NULL);
+	else if (!a)
+		fatal(c, KGP_E_OUT_OF_ORDER, "HELLO comes first");
+	else
+		run(c, a, &b);
+}
