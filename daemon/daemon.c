@@ -19,6 +19,7 @@
 #include "daemon/group.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/notify.h"
 #include "daemon/server.h"
 #include "daemon/state.h"
 #include "daemon/status.h"
@@ -123,10 +124,13 @@ static void notify_status(struct daemon *d)
 {
 	char text[256];
 
+	if (d->watchdog)
+		notify_send("WATCHDOG=1");
 	status_summary(d, text, sizeof(text));
-	sd_notifyf(0, "STATUS=%s", text);
-	if (sd_watchdog_enabled(0, NULL) > 0)
-		sd_notify(0, "WATCHDOG=1");
+	if (!strcmp(text, d->status))
+		return;
+	if (!notify_send("STATUS=%s", text))
+		memcpy(d->status, text, sizeof(text));
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -149,7 +153,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	server_tick(d->server);
 	notify_status(d);
 	if (d->draining)
-		sd_notify(0, "EXTEND_TIMEOUT_USEC=5000000");
+		notify_send("EXTEND_TIMEOUT_USEC=5000000");
 	daemon_check_drained(d);
 }
 
@@ -208,7 +212,7 @@ static void reload(struct daemon *d)
 	size_t i;
 
 	with_names.kafka_keys = kafka_setting_names();
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_us());
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_us());
 	if (config_load(d->config->file, &with_names, &fresh, &errors)) {
 		for (i = 0; i < errors.n_errors; i++)
 			log_write(LOG_ERR, NULL, "%s", errors.errors[i].text);
@@ -222,7 +226,7 @@ static void reload(struct daemon *d)
 	config_free(fresh);
 	config_changes_deinit(&changes);
 	config_errors_deinit(&errors);
-	sd_notify(0, "READY=1");
+	notify_send("READY=1");
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */
@@ -310,7 +314,7 @@ void daemon_stop(struct daemon *d)
 	}
 	log_write(LOG_NOTICE, NULL, "stopping: waits up to %u ms for consumers to mark",
 		  d->config->drain_timeout_ms);
-	sd_notify(0, "STOPPING=1");
+	notify_send("STOPPING=1");
 	d->draining = true;
 	server_stop(d->server);
 	evtimer_add(d->drain_timer, &tv);
@@ -387,6 +391,8 @@ int daemon_open(struct daemon *d, struct config *config)
 	quota_init(&d->quota);
 	set_limits(d);
 	signal(SIGPIPE, SIG_IGN);
+	notify_open();
+	d->watchdog = sd_watchdog_enabled(0, NULL) > 0;
 	d->base = event_base_new();
 	if (!d->base)
 		return -ENOMEM;
@@ -408,7 +414,7 @@ int daemon_run(struct daemon *d)
 		  "kgroupd %s with librdkafka %s listens on %s: %zu clusters, %zu groups",
 		  KGROUPD_VERSION, kafka_library_version(), d->config->socket_path,
 		  d->config->n_clusters, d->config->n_groups);
-	sd_notify(0, "READY=1");
+	notify_send("READY=1");
 	event_base_dispatch(d->base);
 	return d->exit_status;
 }
@@ -447,6 +453,7 @@ void daemon_close(struct daemon *d)
 		event_free(d->pump_event);
 	if (d->base)
 		event_base_free(d->base);
+	notify_close();
 	quota_deinit(&d->quota);
 	config_free(d->config);
 }

@@ -38,6 +38,8 @@ struct daemon {
 	uint64_t rss_bytes;
 	bool memory_short;	      /* above 90 % of memory.limit, until below 75 % */
 	bool draining, left, exiting; /* stopping; the groups were told; the loop ends */
+	bool watchdog;		      /* the service manager wants to hear of each tick */
+	char status[256];	      /* as last told to it */
 	int exit_status;
 };
 
