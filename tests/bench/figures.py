@@ -185,6 +185,14 @@ def latency_table(hop, ends):
     return table(["us", *QUANTILES], rows)
 
 
+def large_line(runs, size):
+    """Too few messages for a ratio; that they pass at all is the point."""
+    mb_per_s = {side: runs[side]["messages"] * size / MB / runs[side]["seconds"] for side in runs}
+    return (f"Messages of {size / MB:.0f} MB: direct {mb_per_s['batch']:.0f} MB/s, daemon "
+            f"{mb_per_s['app']:.0f} MB/s, its peak {runs['app']['peak_rss']['daemon'] / MB:.0f} MB, "
+            f"the application's {runs['app']['peak_rss']['self'] / MB:.0f} MB.")
+
+
 def verdict_table(verdicts):
     return table(["", "measured", "to reach", ""],
                  [[name, text, limit, "ok" if reached else "MISSED"]
