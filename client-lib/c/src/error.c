@@ -67,17 +67,32 @@ void error_clear(struct kg_error *e)
 	e->hint[0] = 0;
 }
 
+/* Copies with a NUL behind; what does not fit is cut before the character that it would split. */
+void error_copy_text(char *out, size_t out_bytes, struct kgp_bytes text)
+{
+	size_t n = text.size < out_bytes ? text.size : out_bytes - 1;
+
+	if (n < text.size)
+		while (n && (((const uint8_t *)text.data)[n] & 0xc0) == 0x80)
+			n--;
+	if (n)
+		memcpy(out, text.data, n);
+	out[n] = 0;
+}
+
 int error_set(struct kg_error *e, int code, const char *format, ...)
 {
+	char text[2 * sizeof(e->text)];
 	va_list ap;
 
 	if (!e)
 		return code;
-	e->code = code;
 	va_start(ap, format);
-	vsnprintf(e->text, sizeof(e->text), format, ap);
+	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	snprintf(e->hint, sizeof(e->hint), "%s", find_hint(code));
+	e->code = code;
+	error_copy_text(e->text, sizeof(e->text), kgp_text(text));
+	error_copy_text(e->hint, sizeof(e->hint), kgp_text(find_hint(code)));
 	return code;
 }
 
@@ -95,19 +110,6 @@ void error_hint(struct kg_error *e, const char *format, ...)
 int error_code_of_daemon(uint64_t code)
 {
 	return code > LARGEST_DAEMON_CODE ? -LARGEST_DAEMON_CODE : -(int)code;
-}
-
-/* Copies with a NUL behind; what does not fit is cut before the character that it would split. */
-void error_copy_text(char *out, size_t out_bytes, struct kgp_bytes text)
-{
-	size_t n = text.size < out_bytes ? text.size : out_bytes - 1;
-
-	if (n < text.size)
-		while (n && (((const uint8_t *)text.data)[n] & 0xc0) == 0x80)
-			n--;
-	if (n)
-		memcpy(out, text.data, n);
-	out[n] = 0;
 }
 
 int error_of_daemon(struct kg_error *e, uint64_t code, struct kgp_bytes text)

@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { MAX_EVENTS = 256 };
+enum { MAX_EVENTS = 256, MAX_TEXT_BYTES = sizeof(((struct kg_error *)0)->text) };
 
 void events_init(struct events *es)
 {
@@ -39,7 +39,8 @@ void events_deinit(struct events *es)
 
 void events_push(struct events *es, const struct event *e, struct kgp_bytes text)
 {
-	struct event *copy = malloc(sizeof(*copy) + text.size + 1);
+	size_t text_bytes = text.size < MAX_TEXT_BYTES ? text.size + 1 : MAX_TEXT_BYTES;
+	struct event *copy = malloc(sizeof(*copy) + text_bytes);
 
 	es->fresh = true;
 	if (!copy) {
@@ -47,7 +48,7 @@ void events_push(struct events *es, const struct event *e, struct kgp_bytes text
 		return;
 	}
 	*copy = *e;
-	error_copy_text(copy->text, text.size + 1, text);
+	error_copy_text(copy->text, text_bytes, text);
 	STAILQ_INSERT_TAIL(&es->queue, copy, link);
 	if (++es->n <= MAX_EVENTS)
 		return;

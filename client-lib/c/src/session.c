@@ -21,7 +21,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { LEAST_UNREAD_BYTES = 1 << 20, MESSAGE_OVERHEAD_BYTES = 64 };
@@ -46,10 +45,9 @@ static void tell_released(struct kg_consumer *c)
 
 void session_lose(struct kg_consumer *c, const char *why)
 {
-	char text[sizeof(c->state_text)];
+	struct kg_error e;
 
-	snprintf(text, sizeof(text), "the connection to the daemon is lost (%s), trying again",
-		 why);
+	error_set(&e, KG_ERR_DISCONNECTED, "no connection to the daemon, trying again: %s", why);
 	connection_close(&c->connection);
 	tell_released(c);
 	delivery_reset(c);
@@ -59,7 +57,7 @@ void session_lose(struct kg_consumer *c, const char *why)
 	c->session = SESSION_DOWN;
 	connection_retry_later(&c->connection, c->back_ms);
 	c->back_ms = 0;
-	consumer_set_state(c, KG_STATE_CONNECTING, kgp_text(text));
+	consumer_set_state(c, KG_STATE_CONNECTING, kgp_text(e.text));
 }
 
 /* 0: connected, or not yet the time, or not this time; KG_ERR_MEMORY. */
