@@ -10,25 +10,36 @@
 #include <stdint.h>
 
 struct offsets {
-	uint64_t epoch;	       /* of the claim that may mark; 0: none */
-	uint64_t barrier;      /* epoch of the last reset or seek of this run; 0: none */
-	int64_t mark;	       /* highest offset that is done; -1: none */
-	int64_t resume;	       /* where the next claim starts; -1: not known, by initial.offset */
-	int64_t popped;	       /* highest offset taken from Kafka in this epoch; -1: none */
-	int64_t sent;	       /* highest offset sent to the holder in this epoch; -1: none */
-	int64_t pending;       /* value to commit; -1: nothing to commit */
-	int64_t committing;    /* value in flight; -1: none */
-	int64_t committed;     /* value that Kafka has; -1: none */
-	bool was_reset;	       /* the last change was a reset: do not move past control records */
-	bool committing_stale; /* mark or metadata changed to the same value while in flight */
-	char *metadata;	       /* to commit; owned; NULL: none */
-	char *committed_metadata; /* that Kafka has, or in flight; owned; NULL: none */
+	uint64_t epoch;	     /* of the claim that may mark; 0: none */
+	uint64_t last_epoch; /* highest that was given here, to a claim or a seek */
+	uint64_t barrier;    /* lowest epoch whose RESUME counts: resets and seeks void the rest */
+	int64_t mark;	     /* highest offset that is done; -1: none */
+	int64_t value;	     /* mark + 1 or the position past control records; -1: nothing was ever
+			      * committed, marked or sought */
+	int64_t resume;	     /* where the next claim starts; -1: not known, by initial.offset */
+	int64_t popped;	     /* highest offset taken from Kafka in this epoch; -1: none */
+	int64_t sent;	     /* highest offset sent to the holder in this epoch; -1: none */
+	int64_t pending;     /* value to commit; -1: nothing to commit */
+	int64_t committing;  /* value in flight; -1: none */
+	int64_t committed;   /* value that Kafka has; -1: none */
+	bool was_reset;	     /* a reset is not yet committed: do not move past control records */
+	bool committing_stale; /* mark or metadata changed, maybe to the same value, in flight */
+
+	/* Owned copies with a NUL behind them, NULL: none. Text may have a NUL inside, so take them
+	 * from offsets_get_...metadata(). */
+	char *metadata;		  /* of the last mark or reset */
+	char *committed_metadata; /* in flight while a commit is, else what Kafka has */
+	char *replaced_metadata;  /* what Kafka has while a commit is in flight */
+	size_t metadata_bytes, committed_metadata_bytes, replaced_metadata_bytes;
 };
 
 void offsets_init(struct offsets *o);
 void offsets_deinit(struct offsets *o);
 
-int offsets_load(struct offsets *o, int64_t committed, struct kgp_bytes metadata); /* 0, -ENOMEM */
+/* What Kafka has, once, after init; any negative offset: nothing. 0, -ENOMEM. If it is out of the
+ * log, seek: marks below it would be ignored. */
+int offsets_load(struct offsets *o, int64_t committed, struct kgp_bytes metadata);
+/* Epochs are above all that were given before, to claims and seeks. */
 void offsets_begin(struct offsets *o, uint64_t epoch); /* a claim starts at o->resume */
 void offsets_end(struct offsets *o);		       /* no claim: every mark is stale */
 void offsets_seek(struct offsets *o, uint64_t epoch, int64_t target);
@@ -44,9 +55,11 @@ int offsets_reset(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_
 int offsets_resume(struct offsets *o, uint64_t epoch, int64_t offset, int64_t committed,
 		   struct kgp_bytes metadata);
 
-bool offsets_commit_begin(
-	struct offsets *o); /* true: o->committing and o->committed_metadata go to Kafka */
-void offsets_commit_end(struct offsets *o, bool ok);
+bool offsets_commit_begin(struct offsets *o); /* false: nothing to send, or no memory for now */
+void offsets_commit_end(struct offsets *o, bool ok); /* exactly once after a true begin */
+struct kgp_bytes offsets_get_metadata(const struct offsets *o);		   /* of o->pending */
+struct kgp_bytes offsets_get_committing_metadata(const struct offsets *o); /* of o->committing */
+struct kgp_bytes offsets_get_committed_metadata(const struct offsets *o);  /* of o->committed */
 bool offsets_is_clean(const struct offsets *o); /* nothing to commit and nothing in flight */
 bool offsets_is_done(const struct offsets *o);	/* everything that was sent is marked */
 
