@@ -5,23 +5,25 @@
  * Pure: who should hold what, from who subscribes to what and who holds what. What to do about it
  * (release, wait, assign) is group.c's. Range and roundrobin look at one topic at a time: P owned
  * partitions in order, M subscribed consumers in byte order of their ids (parity.md E1, E2). The
- * sticky strategy keeps every partition where it is unless another consumer is at least two short,
- * so that it moves the fewest. A partition whose topic nobody subscribes to is nobody's. Allocates
- * nothing.
+ * sticky strategy keeps every partition where it is unless another consumer has at least two fewer,
+ * and takes from the fullest first: it moves the fewest where all subscribe to the same. A
+ * partition whose topic nobody subscribes to is nobody's. Allocates nothing.
  */
 #include "daemon/core/distribution.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static bool subscribes(const struct dist_consumer *c, const char *topic)
 {
-	size_t i;
-
-	for (i = 0; i < c->n_topics; i++)
-		if (!strcmp(c->topics[i], topic))
-			return true;
-	return false;
+	return c->n_topics &&
+	       bsearch(&topic, c->topics, c->n_topics, sizeof(*c->topics), compare_names);
 }
 
 /* The consumers of one topic, counted, and the n-th of them. */
@@ -90,26 +92,43 @@ static void hold(struct dist_consumer *c, struct dist_partition *p, int desired)
 	p->desired = desired;
 }
 
-/* Moves one partition to a consumer that has at least two fewer; the last of the fullest consumer
- * first. */
-static bool level_once(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p)
+/*
+ * Who has exactly level partitions gives one, the last in order, to a consumer that has at least
+ * two fewer; unheld: only one that it would have to be given first, which costs nobody anything.
+ */
+static bool give_one_each(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p,
+			  size_t level, bool unheld)
 {
-	struct dist_partition *best = NULL;
-	int to, best_to = -1;
+	bool moved = false;
 	size_t i;
+	int to;
 
 	for (i = n_p; i-- > 0;) {
-		if (p[i].desired < 0 || (best && c[p[i].desired].n_held <= c[best->desired].n_held))
+		if (p[i].desired < 0 || c[p[i].desired].n_held != level ||
+		    (unheld && p[i].desired == p[i].holder))
 			continue;
 		to = least_loaded(c, n, p[i].topic);
-		if (c[to].n_held + 2 > c[p[i].desired].n_held)
+		if (c[to].n_held + 2 > level)
 			continue;
-		best = &p[i];
-		best_to = to;
+		hold(c, &p[i], to);
+		moved = true;
 	}
-	if (best)
-		hold(c, best, best_to);
-	return best != NULL;
+	return moved;
+}
+
+/* From the fullest down: taking from a less full one first could cost a move more. */
+static bool even_out(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p)
+{
+	size_t i, level = 0;
+	bool moved = false;
+
+	for (i = 0; i < n; i++)
+		level = c[i].n_held > level ? c[i].n_held : level;
+	for (; level >= 2; level--) {
+		moved |= give_one_each(c, n, p, n_p, level, true);
+		moved |= give_one_each(c, n, p, n_p, level, false);
+	}
+	return moved;
 }
 
 static void sticky(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p)
@@ -126,7 +145,7 @@ static void sticky(struct dist_consumer *c, size_t n, struct dist_partition *p, 
 	for (i = 0; i < n_p; i++)
 		if (p[i].desired < 0)
 			hold(c, &p[i], least_loaded(c, n, p[i].topic));
-	while (level_once(c, n, p, n_p))
+	while (even_out(c, n, p, n_p))
 		;
 }
 

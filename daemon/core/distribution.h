@@ -11,8 +11,8 @@
 
 /* A consumer that may be given partitions. The arrays stay the caller's. */
 struct dist_consumer {
-	const uint8_t *id; /* KGP_ID_BYTES */
-	const char *const *topics;
+	const uint8_t *id;	   /* KGP_ID_BYTES */
+	const char *const *topics; /* sorted */
 	size_t n_topics;
 	size_t n_held; /* out: partitions that it should have; by the sticky strategy only */
 };
