@@ -28,6 +28,8 @@ void access_deinit(struct access_rule *rule)
 
 void peer_deinit(struct peer *peer)
 {
+	if (!peer)
+		return;
 	free(peer->groups);
 	*peer = (struct peer){0};
 }

@@ -16,16 +16,24 @@ void agreement_init(struct agreement *a, const struct kgp_settings *file)
 	a->file = a->group = *file;
 }
 
-static int conflict(enum kgp_setting i, int64_t group, int64_t opener, bool by_file, char *why,
-		    size_t why_size)
+static const char *who_fixed(const struct agreement *a, enum kgp_setting i)
+{
+	if (a->file.given & 1u << i)
+		return "fixed by the daemon's file";
+	if (a->group.given & 1u << i)
+		return "fixed by a consumer that opened the group before";
+	return "the default, as nobody gave it when the group was opened";
+}
+
+static int conflict(const struct agreement *a, enum kgp_setting i, int64_t group, int64_t opener,
+		    char *why, size_t why_size)
 {
 	char is[32], want[32];
 
 	kgp_setting_print(i, group, is, sizeof(is));
 	kgp_setting_print(i, opener, want, sizeof(want));
-	snprintf(why, why_size, "%s is %s (fixed by %s), this consumer wants %s",
-		 kgp_setting_info(i)->name, is,
-		 by_file ? "the daemon's file" : "the consumer that opened the group first", want);
+	snprintf(why, why_size, "%s is %s (%s), this consumer wants %s", kgp_setting_info(i)->name,
+		 is, who_fixed(a, i), want);
 	return -KGP_E_CONFLICT;
 }
 
@@ -42,8 +50,8 @@ int agreement_join(struct agreement *a, bool first, const struct kgp_settings *o
 			continue;
 		by_file = a->file.given & 1u << i;
 		if ((by_file || !first) && next.value[i] != opener->value[i])
-			return conflict((enum kgp_setting)i, next.value[i], opener->value[i],
-					by_file, why, why_size);
+			return conflict(a, (enum kgp_setting)i, next.value[i], opener->value[i],
+					why, why_size);
 		next.value[i] = opener->value[i];
 		next.given |= 1u << i;
 	}

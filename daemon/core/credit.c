@@ -4,11 +4,14 @@
  *
  * Both sides count totals that never shrink, so a grant that crosses messages on the wire is never
  * wrong. One may send while less was sent than granted, in messages and in bytes; the last message
- * may overshoot the bytes, never the messages. Sums cannot overflow before 2^64 messages. Pure.
+ * may overshoot the bytes, never the messages: to take more than is left is a defect of the caller.
+ * Sums cannot overflow before 2^64 messages. Pure.
  */
 #include "daemon/core/credit.h"
 
 #include "proto/errors.h"
+
+#include <assert.h>
 
 int credit_grant(struct credit *c, uint64_t messages, uint64_t bytes)
 {
@@ -36,6 +39,7 @@ uint64_t credit_bytes_left(const struct credit *c)
 
 void credit_take(struct credit *c, uint64_t messages, uint64_t bytes)
 {
+	assert(messages <= credit_messages_left(c));
 	c->sent_messages += messages;
 	c->sent_bytes += bytes;
 }

@@ -3,9 +3,9 @@
  * Quotas: connections and bytes, in all and for each uid.
  *
  * A charge is a member of the object that causes it and is released with it, so nothing is ever
- * counted for what is gone. A single charge always fits a user who holds nothing of that kind,
- * however large: otherwise one message above the share could never be sent to anybody. Users exist
- * while they are charged.
+ * counted for what is gone. A single charge of bytes always fits a user who holds none, however
+ * large: otherwise one message above the share could never be sent to anybody. Users exist while
+ * they are charged.
  */
 #include "daemon/core/quota.h"
 
@@ -22,10 +22,11 @@ void quota_init(struct quota *q)
 
 void quota_deinit(struct quota *q)
 {
-	assert(LIST_EMPTY(&q->users)); /* every charge was released */
+	assert(!q || LIST_EMPTY(&q->users)); /* every charge was released */
 }
 
-static struct quota_user *find_user(struct quota *q, uid_t uid)
+/* NULL: no memory. A new user goes away again unless it is charged. */
+static struct quota_user *get_or_add_user(struct quota *q, uid_t uid)
 {
 	struct quota_user *user;
 
@@ -63,10 +64,11 @@ static int check(const struct quota *q, const struct quota_user *user, enum quot
 int quota_charge(struct quota_charge *charge, struct quota *q, uid_t uid, enum quota_kind kind,
 		 uint64_t amount)
 {
-	struct quota_user *user = find_user(q, uid);
+	struct quota_user *user;
 	int r;
 
 	assert(!charge->user);
+	user = get_or_add_user(q, uid);
 	if (!user)
 		return -ENOMEM;
 	r = check(q, user, kind, amount);
@@ -83,7 +85,7 @@ int quota_charge(struct quota_charge *charge, struct quota *q, uid_t uid, enum q
 
 void quota_release(struct quota_charge *charge)
 {
-	if (!charge->user)
+	if (!charge || !charge->user)
 		return;
 	charge->quota->used[charge->kind] -= charge->amount;
 	charge->user->used[charge->kind] -= charge->amount;
