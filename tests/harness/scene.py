@@ -10,6 +10,7 @@ import grp
 import itertools
 import os
 import pwd
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,7 +29,8 @@ class Scene:
     def __init__(self, broker, witness, builddir, name):
         self.broker, self.witness, self.builddir = broker, witness, Path(builddir)
         self.hub = Hub()
-        self.name = f"{name[:60]}-{os.getpid()}-{next(_number)}"
+        plain = re.sub(r"[^a-zA-Z0-9]+", "_", name)[:60]
+        self.name = f"{plain}-{os.getpid()}-{next(_number)}"
         self.group_id = f"{self.name}-g"
         self.directory = Path(tempfile.mkdtemp(prefix="kgs-"))
         self.directory.chmod(0o755)

@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: MIT
 """What Kafka says about us, by confluent-kafka: a client that shares no line with the daemon.
 
-It writes messages as exactly as Kafka allows, and reads committed offsets, members, and the group's
-generation. The last has no request: it is read where the broker keeps it, in __consumer_offsets.
+It writes messages as exactly as Kafka allows, and reads committed offsets (offsets.py), members, and
+the group's generation. The last has no request: it is read where the broker keeps it, in
+__consumer_offsets.
 """
-import collections
 import struct
-import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from harness.offsets import OffsetFetch
 
 TIMEOUT_S = 20
-NO_OFFSET = -1001
-UNDECIDED = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE,
-             KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 OFFSETS_TOPIC, OFFSETS_PARTITIONS = "__consumer_offsets", 4  # tests/kafka/kafka-up
 KEYS_OFFSET, KEY_GROUP = (0, 1), 2  # versions of its keys
-
-Committed = collections.namedtuple("Committed", ["offset", "metadata"])
 
 
 class Witness:
@@ -27,7 +23,7 @@ class Witness:
         self.producer = Producer({**self.base, "linger.ms": 2, "acks": "all",
                                   "message.max.bytes": 200_000_000,
                                   "queue.buffering.max.kbytes": 1_000_000})
-        self.readers = {}
+        self.fetch = OffsetFetch(broker.bootstrap)
 
     # ---- writing ----
 
@@ -50,20 +46,9 @@ class Witness:
 
     # ---- reading ----
 
-    def _reader(self, group):
-        if group not in self.readers:
-            self.readers[group] = Consumer({**self.base, "group.id": group,
-                                            "enable.auto.commit": False})
-        return self.readers[group]
-
     def committed(self, group, topic, partition):
         """The committed offset with its metadata; None when there is none."""
-        asked = [TopicPartition(topic, partition)]
-        reader = self._reader(group)
-        found = _patiently(lambda: reader.committed(asked, timeout=TIMEOUT_S))[0]
-        if found.error:
-            raise KafkaException(found.error)
-        return None if found.offset == NO_OFFSET else Committed(found.offset, found.metadata)
+        return self.fetch.committed(group, topic, partition)
 
     def committed_offset(self, group, topic, partition):
         found = self.committed(group, topic, partition)
@@ -72,13 +57,11 @@ class Witness:
     def commit(self, group, topic, partition, offset, metadata=None):
         """Commits from outside, for a group without members."""
         place = TopicPartition(topic, partition, offset, metadata or "")
-        reader = self._reader(group)
-        _patiently(lambda: reader.commit(offsets=[place], asynchronous=False))
-
-    def end(self, topic, partition):
-        low, high = self._reader("witness").get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=TIMEOUT_S)
-        return low, high
+        writer = Consumer({**self.base, "group.id": group, "enable.auto.commit": False})
+        try:
+            writer.commit(offsets=[place], asynchronous=False)
+        finally:
+            writer.close()
 
     def describe(self, group):
         """Kafka's description of a group (real Kafka only)."""
@@ -114,19 +97,7 @@ class Witness:
             reader.close()
 
     def close(self):
-        for reader in self.readers.values():
-            reader.close()
-
-
-def _patiently(ask):
-    """Asks again while the broker is still making up its mind who coordinates the group."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        try:
-            return ask()
-        except KafkaException as error:
-            if error.args[0].code() not in UNDECIDED or time.monotonic() > deadline:
-                raise
+        self.fetch.close()
 
 
 def _reporter(reports):

@@ -59,7 +59,7 @@ def test_a_socket_left_by_a_crash_is_replaced_and_a_living_one_is_not(scene):
     second = scene.daemon(start=False, daemon={"socket.path": daemon.socket_path}, cluster=DEAD)
     second.start(wait=False)
     assert second.wait_exit() != 0
-    assert daemon.socket_path in second.log()
+    assert str(daemon.socket_path) in second.log()
     assert scene.client(daemon).query("status")
 
 
@@ -76,6 +76,13 @@ def test_allow_users_names_the_users(scene):
     assert may_open(scene, "games")
     assert not may_open(scene, "nobody")
     assert may_open(scene, None)
+
+
+@mock
+def test_a_user_that_is_not_there_is_named_at_the_start(scene):
+    daemon = scene.daemon(cluster=DEAD, group={"allow.users": "nosuchuser"})
+    assert "nosuchuser" in daemon.log()
+    assert not may_open(scene, "nobody")
 
 
 @mock

@@ -6,28 +6,33 @@ from harness.daemon import run_check
 
 mock = pytest.mark.mock("the broker plays no part")
 
-GOOD = "[daemon]\nsocket.path = /tmp/none/s\n[cluster main]\nbootstrap.servers = 127.0.0.1:1\n"
+GOOD = """\
+[daemon]
+socket.path = /tmp/none/s
+[cluster main]
+allow.dynamic = yes
+bootstrap.servers = 127.0.0.1:1
+"""
 
 # file, then what must be said: (line, words)
 BAD = {
-    "an unknown key": (GOOD + "[group g]\nseshun.timeout = 5s\n", [(6, ["seshun.timeout",
+    "an unknown key": (GOOD + "[group g]\nseshun.timeout = 5s\n", [(7, ["seshun.timeout",
                                                                        "session.timeout"])]),
-    "an unknown section": (GOOD + "[grup g]\n", [(5, ["grup"])]),
-    "a duration without a unit": (GOOD + "[group g]\nsession.timeout = 30\n", [(6, ["30"])]),
-    "a value out of range": (GOOD + "[group g]\ncommit.retries = 101\n", [(6, ["100"])]),
-    "no such choice": (GOOD + "[group g]\nstrategy = sticky\n", [(6, ["roundrobin"])]),
+    "an unknown section": (GOOD + "[grup g]\n", [(6, ["grup"])]),
+    "a duration without a unit": (GOOD + "[group g]\nsession.timeout = 30\n", [(7, ["30"])]),
+    "a value out of range": (GOOD + "[group g]\ncommit.retries = 101\n", [(7, ["100"])]),
+    "no such choice": (GOOD + "[group g]\nstrategy = sticky\n", [(7, ["roundrobin"])]),
     "heartbeat above a third of session": (
-        GOOD + "[group g]\nsession.timeout = 6s\nheartbeat.interval = 3s\n", [(7, ["third"])]),
-    "a cluster that is not there": (GOOD + "[group g]\ncluster = mars\n", [(6, ["mars"])]),
+        GOOD + "[group g]\nsession.timeout = 6s\nheartbeat.interval = 3s\n", [(8, ["third"])]),
+    "a cluster that is not there": (GOOD + "[group g]\ncluster = mars\n", [(7, ["mars"])]),
     "a key of Kafka's that is not there": (
-        GOOD + "fetch.wait.max.mz = 50\n", [(5, ["fetch.wait.max.mz", "fetch.wait.max.ms"])]),
-    "a value that Kafka's library refuses": (GOOD + "fetch.wait.max.ms = soon\n", [(5, ["soon"])]),
+        GOOD + "fetch.wait.max.mz = 50\n", [(6, ["fetch.wait.max.mz", "fetch.wait.max.ms"])]),
+    "a value that Kafka's library refuses": (GOOD + "fetch.wait.max.ms = soon\n", [(6, ["fetch.wait.max.ms"])]),
     "a key that the daemon owns": (GOOD + "[group g]\nkafka.enable.auto.commit = true\n",
-                                   [(6, ["enable.auto.commit"])]),
-    "the same key twice": (GOOD + "[group g]\njoin = always\njoin = always\n", [(7, ["join"])]),
-    "a user that is not there": (GOOD + "[group g]\nallow.users = nosuchuser\n",
-                                 [(6, ["nosuchuser"])]),
-    "several errors are all told": (GOOD + "[group g]\nx = 1\ny = 2\n", [(6, ["x"]), (7, ["y"])]),
+                                   [(7, ["enable.auto.commit"])]),
+    "the same key twice": (GOOD + "[group g]\nleave.delay = 1s\nleave.delay = 1s\n",
+                           [(8, ["already"])]),
+    "several errors are all told": (GOOD + "[group g]\nx = 1\ny = 2\n", [(7, ["x"]), (8, ["y"])]),
     "no cluster": ("[daemon]\nname = a\n", [(None, ["cluster"])]),
 }
 

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.client import record_bytes
+from harness.protocol import ERROR_NAMES
 
 both = pytest.mark.both
 real = pytest.mark.real
@@ -151,13 +152,13 @@ def test_a_message_above_max_frame_stops_its_claim_and_no_other(scene):
 def test_no_frame_is_larger_than_max_frame_by_a_single_byte(scene):
     """Values around the limit: each comes in a frame that fits, or stops the claim."""
     topic = scene.topic()
-    sizes = range(65536 - 150, 65536 + 10)
+    sizes = range(65480, 65550)
     scene.witness.produce(topic, 0, [{"value": b"x" * n} for n in sizes])
     scene.daemon()
     client = scene.consumer(topic, options={"max_frame": 65536})
     error = client.wait_error("MESSAGE_TOO_LARGE")
     assert f"offset {len(client.messages)}" in error.text
-    assert len(client.messages) > 60
+    assert 0 < len(client.messages) < len(sizes)
     assert all(len(m.value) == n for m, n in zip(client.messages, sizes))
 
 
@@ -319,7 +320,7 @@ def test_pause_of_a_claim_that_is_not_held_is_refused(scene):
     scene.daemon()
     client = scene.consumer(topic).wait_claims([(topic, 0)])
     reply = client.wait_reply(client.start("pause", [4711], True))
-    assert reply.code == 38 and "4711" in reply.text
+    assert ERROR_NAMES[reply.code] == "NO_CLAIM"
 
 
 # ---- where it begins ----------------------------------------------------------------------------
