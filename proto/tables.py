@@ -112,6 +112,6 @@ class Setting:
 
 
 SETTINGS = [
-    Setting(a[1], a[2], a[3], int(a[4]), int(a[5]), int(a[6]), a[7].split("|") if a[7] else [], a[8])
+    Setting(*a[1:4], *map(int, a[4:7]), a[7].split("|") if a[7] else [], a[8])
     for _, a in rows(PROTO / "settings.def", "KGP_SETTING")
 ]

@@ -320,6 +320,7 @@ static void numbers_come_in_every_form(void **state)
 	RECORD("\x96\xcf\x80\x00\x00\x00\x00\x00\x00\x00\x00\x01\xc0\xc0\x90", -KGP_E_FIELD);
 	RECORD("\x96\xa1x\x00\x01\xc0\xc0\x90", -KGP_E_FIELD);
 	RECORD("\x96\xca\x00\x00\x00\x00\x00\x01\xc0\xc0\x90", -KGP_E_MALFORMED);
+	RECORD("\x96\xce\x00\x00\x00\x01\x00", -KGP_E_MALFORMED);
 }
 
 static void the_timestamp_type_is_0_1_or_2(void **state)
