@@ -454,6 +454,13 @@ static void encode_tuple(struct kgp_buf *b, const struct tuple *tuple, const uin
 		encode_field(b, &tuple->fields[i], in + tuple->fields[i].offset);
 }
 
+struct kgp_bytes kgp_text_for_peer(const char *s)
+{
+	size_t n = strnlen(s, KGP_MAX_TEXT);
+
+	return kgp_bytes(s, kgp_utf8_prefix((const uint8_t *)s, n));
+}
+
 void kgp_encode(struct kgp_buf *b, enum kgp_type type, const void *message)
 {
 	const struct message *m = find(type);

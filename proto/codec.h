@@ -114,6 +114,12 @@ bool kgp_next_partitions(struct kgp_list *l, struct kgp_partitions *out);
 /* Of a MAP: each key is there once, values are scalars. */
 bool kgp_next_pair(struct kgp_list *l, struct kgp_bytes *key, struct kgp_token *value);
 
+/*
+ * A text for people as every peer takes it: the part of s that is UTF-8, at most KGP_MAX_TEXT
+ * bytes. For what comes from elsewhere or was cut to fit, such as a broker's reason.
+ */
+struct kgp_bytes kgp_text_for_peer(const char *s);
+
 /* Appends one whole frame; message: struct kgp_<type>. b->failed tells of no memory. */
 void kgp_encode(struct kgp_buf *b, enum kgp_type type, const void *message);
 

@@ -526,6 +526,26 @@ static void a_list_is_given_as_items_or_as_ready_bytes(void **state)
 	kgp_buf_deinit(&b);
 }
 
+static void a_text_of_any_origin_is_made_fit_for_a_peer(void **state)
+{
+	char big[KGP_MAX_TEXT + 2];
+	struct kgp_bytes text;
+
+	text = kgp_text_for_peer("caf\xc3\xa9");
+	assert_int_equal(text.size, 5);
+	text = kgp_text_for_peer("cut: caf\xc3");
+	assert_int_equal(text.size, 8);
+	text = kgp_text_for_peer("");
+	assert_non_null(text.data);
+	assert_int_equal(text.size, 0);
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	memcpy(big + KGP_MAX_TEXT - 1, "\xc3\xa9", 2); /* the limit cuts it */
+	text = kgp_text_for_peer(big);
+	assert_int_equal(text.size, KGP_MAX_TEXT - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +572,7 @@ int main(void)
 		cmocka_unit_test(a_count_that_the_bytes_cannot_hold_is_malformed),
 		cmocka_unit_test(a_text_left_out_is_empty_where_nil_is_not_allowed),
 		cmocka_unit_test(a_list_is_given_as_items_or_as_ready_bytes),
+		cmocka_unit_test(a_text_of_any_origin_is_made_fit_for_a_peer),
 	};
 
 	return cmocka_run_group_tests_name("proto_codec", tests, NULL, NULL);
