@@ -16,6 +16,7 @@ struct fake {
 	struct kgp_buf in, frame; /* received; the body that was expected last */
 	uint64_t open_request;
 	size_t piece_bytes; /* send so many bytes at a time; 0: all */
+	bool forgiving;	    /* the library may hang up at any time */
 	char failure[256];  /* what went wrong first */
 	pthread_t thread;
 	void (*script)(struct fake *f);
@@ -36,6 +37,8 @@ void fake_join(struct fake *f);
 void fake_accept(struct fake *f);
 void fake_hang_up(struct fake *f);
 void fake_expect(struct fake *f, enum kgp_type type, union kgp_body *body); /* within 5 s */
+bool fake_next(struct fake *f, const struct kgp_info **info,
+	       union kgp_body *body); /* false: it hung up */
 void fake_expect_eof(struct fake *f);
 bool fake_is_silent(struct fake *f); /* nothing has been sent that was not expected */
 void fake_put(struct fake *f, enum kgp_type type, const void *message);

@@ -176,7 +176,8 @@ KG_API enum kg_state kg_consumer_state(const struct kg_consumer *c, const char *
 /*
  * Ends delivery, has what was marked committed, and disconnects. Blocks until the broker has answered, at
  * most request.timeout. Marked = committed when it answers 0. Calling it again answers 0.
- * 0, KG_ERR_COMMIT, KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED, KG_ERR_FORKED. Closed in every case.
+ * 0, KG_ERR_COMMIT, KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED, KG_ERR_MEMORY, KG_ERR_FORKED, or what ended the consumer
+ * meanwhile. Closed in every case.
  */
 KG_API int kg_consumer_close(struct kg_consumer *c);
 
@@ -194,12 +195,16 @@ KG_API int kg_consumer_get_fd(const struct kg_consumer *c);
 /* Events to poll it for, as of poll(2). */
 KG_API short kg_consumer_get_events(const struct kg_consumer *c);
 
-/* How long to poll at most, for poll(2): 0 while something is buffered, -1 for ever. */
+/*
+ * How long to poll at most, for poll(2): 0 while something is buffered, or marked and not sent, or an event came outside
+ * of kg_consumer_process(); -1 for ever. Ask before every poll: it changes with what was done since.
+ */
 KG_API int kg_consumer_get_timeout_ms(const struct kg_consumer *c);
 
 /*
  * Sends what waits, reads what came, reconnects when it is time. Never blocks. Messages that were handed out
- * stay valid. 0 or a sticky error: KG_ERR_CLOSED, _FORKED, _PROTOCOL, _MEMORY, or what the daemon ended us with.
+ * stay valid. 0; KG_ERR_MEMORY, which loses nothing and may pass; or an error that stays: KG_ERR_CLOSED, _FORKED,
+ * _PROTOCOL, or what the daemon ended us with.
  */
 KG_API int kg_consumer_process(struct kg_consumer *c);
 
@@ -242,7 +247,10 @@ struct kg_header {
  */
 KG_API int kg_consumer_next(struct kg_consumer *c, struct kg_message *m);
 
-/* The same for up to max messages, all valid until the next call. Their number, 0, or below 0. */
+/*
+ * The same for up to max messages of one partition, in order (so a mark of the last covers all), all valid until the
+ * next call. Their number, 0, or below 0.
+ */
 KG_API int kg_consumer_next_batch(struct kg_consumer *c, struct kg_message *m, size_t max);
 
 /* Like next, but waits up to timeout_ms (-1: for ever; 0: not) for one. A signal ends the wait with 0. */
@@ -275,18 +283,22 @@ KG_API int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m, c
 /*
  * The same by topic, partition and offset. With verdict NULL it never blocks. Else it waits for the daemon's answer,
  * at most request.timeout, and stores it: one of kg_verdict.
- * Also KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED.
+ * Also KG_ERR_TIMEOUT, and KG_ERR_DISCONNECTED: then the mark is kept and said again when the daemon is back.
  */
 KG_API int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int32_t partition, int64_t offset,
 				   const char *metadata, int *verdict);
 
 /*
  * Commits what is marked, and waits for the broker's answer, at most timeout_ms (-1: request.timeout).
- * 0; KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _CLOSED, _FORKED, _DISCONNECTED.
+ * 0; KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _MEMORY, _CLOSED, _FORKED, _DISCONNECTED, or
+ * what ended the consumer meanwhile.
  */
 KG_API int kg_consumer_commit(struct kg_consumer *c, int timeout_ms);
 
-/* The same without waiting: the answer is a KG_EVENT_COMMITTED with this request number. */
+/*
+ * The same without waiting: the answer is a KG_EVENT_COMMITTED with this request number (out, may be NULL), after
+ * request.timeout at the latest. 0, KG_ERR_OVERFLOW when 256 wait, _MEMORY, _CLOSED, _FORKED.
+ */
 KG_API int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request);
 
 /* ---- claims ---------------------------------------------------------------------------------- */
@@ -344,7 +356,7 @@ struct kg_event {
 	int32_t partition;   /* or -1 */
 	uint32_t request;
 	uint32_t dwell_ms;
-	const char *context; /* heartbeat, topics, commit, rebalance, partition, group; or NULL */
+	const char *context; /* heartbeat, topics, commit, rebalance, partition, group, other; or NULL */
 	struct kg_error error;
 };
 

@@ -158,18 +158,15 @@ static int put_resume(struct kg_consumer *c, const struct claim *claim, const st
 	return s->offset < 0 ? 0 : connection_put(&c->connection, KGP_T_resume, &resume);
 }
 
-/* The surer mark first: the other may be refused. */
+/* All claims are orphans here. The surer mark first: the other may be refused. */
 int marks_put_resume(struct kg_consumer *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->claims.n; i++) {
-		if (c->claims.all[i]->state != CLAIM_ORPHAN)
-			continue;
+	for (i = 0; i < c->claims.n; i++)
 		if (put_resume(c, c->claims.all[i], &c->claims.all[i]->sure) ||
 		    put_resume(c, c->claims.all[i], &c->claims.all[i]->far))
 			return -ENOMEM;
-	}
 	return 0;
 }
 
@@ -178,8 +175,7 @@ void marks_resumed(struct kg_consumer *c)
 	size_t i;
 
 	for (i = 0; i < c->claims.n; i++)
-		if (c->claims.all[i]->state == CLAIM_ORPHAN)
-			c->claims.all[i]->state = CLAIM_RESUMED;
+		c->claims.all[i]->state = CLAIM_RESUMED;
 }
 
 /* ---- from the application -------------------------------------------------------------------- */

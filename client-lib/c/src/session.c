@@ -23,7 +23,7 @@
 #include <poll.h>
 #include <string.h>
 
-enum { LEAST_UNREAD_BYTES = 1 << 20, MESSAGE_OVERHEAD_BYTES = 64 };
+enum { LEAST_UNREAD_BYTES = 1 << 20, MESSAGE_OVERHEAD_BYTES = 64, MEMORY_RETRY_MS = 10 };
 
 /* ---- losing and finding the daemon ----------------------------------------------------------- */
 
@@ -102,6 +102,19 @@ static int put_credit(struct kg_consumer *c)
 	return -ENOMEM;
 }
 
+/* A request goes out when all marks before it have; behind a CLOSE goes nothing. */
+static int put_all(struct kg_consumer *c)
+{
+	int r;
+
+	if (c->closing && !c->requests.n_unsent)
+		return 0;
+	r = marks_put(c);
+	if (!r && TAILQ_EMPTY(&c->claims.dirty))
+		r = requests_put(&c->requests, &c->connection);
+	return r ? r : put_credit(c);
+}
+
 int session_send(struct kg_consumer *c)
 {
 	int r = 0;
@@ -109,7 +122,7 @@ int session_send(struct kg_consumer *c)
 	if (c->session == SESSION_DOWN)
 		return 0;
 	if (c->session == SESSION_OPEN)
-		r = marks_put(c) || requests_put(&c->requests, &c->connection) || put_credit(c);
+		r = put_all(c);
 	if (connection_unsent_bytes(&c->connection))
 		connection_flush(&c->connection);
 	return r ? error_set(&c->error, KG_ERR_MEMORY, "no memory for what is to be sent") : 0;
@@ -254,17 +267,33 @@ int session_sleep(const struct kg_consumer *c, uint64_t deadline_us)
 	return errno == EINTR ? -EINTR : 0;
 }
 
+/* A blocking call waits out a shortage of memory, as it waits for the daemon. */
+static void sleep_for_memory(void)
+{
+	poll(NULL, 0, MEMORY_RETRY_MS);
+}
+
+static int wait_for_answer(struct kg_consumer *c, struct request *q)
+{
+	int r;
+
+	for (;;) {
+		r = session_turn(c, true);
+		if ((r && r != KG_ERR_MEMORY) || q->answered || clock_now_us() >= q->deadline_us)
+			return r;
+		if (r)
+			sleep_for_memory();
+		else
+			session_sleep(c, q->deadline_us);
+	}
+}
+
 int session_wait(struct kg_consumer *c, struct request *q)
 {
 	int r;
 
 	requests_add(&c->requests, q);
-	do {
-		r = session_turn(c, true);
-		if (r || q->answered || clock_now_us() >= q->deadline_us)
-			break;
-		session_sleep(c, q->deadline_us);
-	} while (1);
+	r = wait_for_answer(c, q);
 	requests_remove(&c->requests, q);
 	if (q->answered && q->code != KG_ERR_DISCONNECTED)
 		return q->code;
