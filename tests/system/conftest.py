@@ -97,9 +97,9 @@ def scene(request, bounded, broker, witness, builddir):
     try:
         yield made
     finally:
-        made.close()
         if broker.is_mock:
             broker.mend()
+        made.close()
 
 
 # ---- reports ------------------------------------------------------------------------------------

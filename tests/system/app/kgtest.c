@@ -168,14 +168,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+static void show_state(const struct run *run)
+{
+	const char *text;
+	enum kg_state state = kg_consumer_state(run->consumer, &text);
+
+	print_state(state, text);
+}
+
 static void show_news(struct run *run)
 {
 	struct kg_event event;
-	const char *text;
 
 	while (kg_consumer_next_event(run->consumer, &event) > 0) {
 		if (event.type == KG_EVENT_STATE)
-			print_state(kg_consumer_state(run->consumer, &text), text);
+			show_state(run);
 		else
 			print_event(&event);
 	}
