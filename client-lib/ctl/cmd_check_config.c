@@ -34,7 +34,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct options_spec spec = {
 	.name = "check-config",
 	.arguments = "",
-	.summary = "Checks the daemon's configuration without starting it: every error with file, "
+	.summary = "Checks the daemon's configuration without starting it: every error with file,\n"
 		   "line and a suggestion. Exits 78 if there is one.",
 	.examples =
 		"  kgroupctl check-config\n"

@@ -32,6 +32,8 @@ struct consume {
 	struct receiver receiver;
 	struct ends ends;
 	bool at_end; /* -e */
+	bool has_state;
+	enum kg_state last_state; /* that was told */
 	int64_t opened_ms, asked_ms;
 };
 
@@ -53,44 +55,43 @@ static const struct argp_option option_table[] = {
 	{0},
 };
 
-static void set_option(struct argp_state *state, struct consume *consume, const char *name,
-		       const char *value)
+static void set_option(struct consume *consume, const char *name, const char *value)
 {
 	struct kg_error error;
 
 	if (kg_options_set(consume->options, name, value, &error) < 0)
-		options_refuse(state, "%s", error.text);
+		options_refuse("%s", error.text);
 }
 
-static void set_pair(struct argp_state *state, struct consume *consume, char *pair)
+static void set_pair(struct consume *consume, char *pair)
 {
 	char *equals = strchr(pair, '=');
 
 	if (!equals || equals == pair)
-		options_refuse(state, "--set: '%s' is not NAME=VALUE", pair);
+		options_refuse("--set: '%s' is not NAME=VALUE", pair);
 	*equals = '\0';
-	set_option(state, consume, pair, equals + 1);
+	set_option(consume, pair, equals + 1);
 }
 
-static void set_format(struct argp_state *state, struct consume *consume, const char *source)
+static void set_format(struct consume *consume, const char *source)
 {
 	struct printer *printer = &consume->receiver.printer;
 	char why[256] = "out of memory";
 
 	format_deinit(&printer->format);
 	if (format_init(&printer->format, source, why, sizeof(why)) < 0)
-		options_refuse(state, "--format: %s", why);
+		options_refuse("--format: %s", why);
 	printer->form = PRINTER_FORMAT;
 }
 
-static void check_arguments(struct argp_state *state, struct consume *consume)
+static void check_arguments(struct consume *consume)
 {
 	struct kg_error error;
 
 	if (!consume->group)
-		options_refuse(state, "which group?");
+		options_refuse("which group?");
 	if (kg_options_validate(consume->options, &error) < 0)
-		options_refuse(state, "%s", error.text);
+		options_refuse("%s", error.text);
 }
 
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
@@ -106,7 +107,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 	case ARGP_KEY_END:
-		check_arguments(state, consume);
+		check_arguments(consume);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -119,29 +120,28 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
-		consume->receiver.n_left =
-			(uint64_t)options_number(state, "--count", arg, 1, INT64_MAX);
+		consume->receiver.n_left = (uint64_t)options_number("--count", arg, 1, INT64_MAX);
 		return 0;
 	case 'e':
 		consume->at_end = true;
 		return 0;
 	case 'f':
-		set_format(state, consume, arg);
+		set_format(consume, arg);
 		return 0;
 	case KEY_NO_MARK:
 		consume->receiver.mark = false;
 		return 0;
 	case KEY_EARLIEST:
-		set_option(state, consume, "initial.offset", "earliest");
+		set_option(consume, "initial.offset", "earliest");
 		return 0;
 	case KEY_LATEST:
-		set_option(state, consume, "initial.offset", "latest");
+		set_option(consume, "initial.offset", "latest");
 		return 0;
 	case KEY_CLUSTER:
-		set_option(state, consume, "cluster", arg);
+		set_option(consume, "cluster", arg);
 		return 0;
 	case KEY_SET:
-		set_pair(state, consume, arg);
+		set_pair(consume, arg);
 		return 0;
 	default:
 		return parse_argument(key, arg, state);
@@ -151,15 +151,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct options_spec spec = {
 	.name = "consume",
 	.arguments = "GROUP [TOPIC...]",
-	.summary =
-		"Joins the consumers of GROUP, prints the messages of TOPICs and marks each once "
-		"it is printed. Without TOPIC: those that the group reads already. "
-		"Ctrl-C gives everything back.",
-	.examples =
-		"  kgroupctl consume billing orders             topic/partition/offset TAB value\n"
-		"  kgroupctl consume billing orders -c 10 --earliest\n"
-		"  kgroupctl consume billing orders -e -f '%k: %s\\n'\n"
-		"  kgroupctl consume billing orders --json --no-mark | jq .value",
+	.summary = "Joins the consumers of GROUP, prints the messages of TOPICs and marks each\n"
+		   "once it is printed. Without TOPIC: those that the group reads already. Ctrl-C\n"
+		   "gives everything back.",
+	.examples = "  kgroupctl consume billing orders          topic/partition/offset TAB value\n"
+		    "  kgroupctl consume billing orders -c 10 --earliest\n"
+		    "  kgroupctl consume billing orders -e -f '%k: %s\\n'\n"
+		    "  kgroupctl consume billing orders --json --no-mark | jq .value",
 	.options = option_table,
 	.parser = parse,
 };
@@ -185,19 +183,24 @@ static void say_error(const struct kg_event *event)
 		fprintf(stderr, "  mend: %s\n", event->error.hint);
 }
 
-static void say_state(const struct consume *consume)
+/* Each state once: the library tells it again after a claim. */
+static void say_state(struct consume *consume)
 {
 	const char *text = NULL;
+	enum kg_state state = kg_consumer_state(consume->receiver.consumer, &text);
 
-	if (kg_consumer_state(consume->receiver.consumer, &text) == KG_STATE_JOINED)
+	if (state == KG_STATE_JOINED)
 		text = "joined";
-	if (text && *text)
-		fprintf(stderr, "kgroupctl: %s: %s\n", consume->group, text);
+	if (!text || !*text || (consume->has_state && state == consume->last_state))
+		return;
+	consume->has_state = true;
+	consume->last_state = state;
+	fprintf(stderr, "kgroupctl: %s: %s\n", consume->group, text);
 }
 
 static void on_event(void *context, const struct kg_event *event)
 {
-	const struct consume *consume = context;
+	struct consume *consume = context;
 
 	if (event->type == KG_EVENT_ERROR && !consume->ctl->quiet)
 		say_error(event);
@@ -297,6 +300,15 @@ static int open_consumer(struct consume *consume, struct trouble *t)
 	return 0;
 }
 
+static int ask_for_topics(const struct consume *consume, struct trouble *t)
+{
+	trouble_set(t, KGP_E_NO_TOPICS, "which topics of '%s'?", consume->group);
+	trouble_set_why(t, "none is named, and the group reads none now");
+	trouble_set_how(t, "kgroupctl consume %s TOPIC", consume->group);
+	t->exit_code = EX_USAGE;
+	return -EINVAL;
+}
+
 /* What the group reads already, so that a look at a running group needs no topic. */
 static int find_topics(struct consume *consume, struct trouble *t)
 {
@@ -305,7 +317,7 @@ static int find_topics(struct consume *consume, struct trouble *t)
 	int r = query_once(consume->ctl, "status", consume->group, &answer, t);
 
 	if (r < 0)
-		return r;
+		return t->code == KGP_E_NO_GROUP ? ask_for_topics(consume, t) : r;
 	list = value_list(json_array_get(value_list(answer, "groups"), 0), "topics");
 	consume->topic_list = json_incref(list);
 	consume->topics = calloc(json_array_size(list) + 1, sizeof(*consume->topics));
@@ -313,13 +325,7 @@ static int find_topics(struct consume *consume, struct trouble *t)
 		consume->topics[consume->n_topics++] =
 			(char *)json_string_value(json_array_get(list, i));
 	json_decref(answer);
-	if (consume->n_topics)
-		return 0;
-	trouble_set(t, KGP_E_NO_TOPICS, "which topics of '%s'?", consume->group);
-	trouble_set_why(t, "the group reads none now");
-	trouble_set_how(t, "kgroupctl consume %s TOPIC", consume->group);
-	t->exit_code = EX_USAGE;
-	return -EINVAL;
+	return consume->n_topics ? 0 : ask_for_topics(consume, t);
 }
 
 static int receive(struct consume *consume, struct trouble *t)

@@ -44,7 +44,8 @@ enum {
 struct demo {
 	struct ctl *ctl;
 	long rate_per_s;
-	bool is_terminal, joined;
+	bool is_terminal;
+	int n_first_claims; /* N_PARTITIONS: joined */
 	struct demo_home home;
 	struct child mock, daemon;
 	struct receiver receiver;
@@ -66,11 +67,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
-		demo->receiver.n_left =
-			(uint64_t)options_number(state, "--count", arg, 1, INT64_MAX);
+		demo->receiver.n_left = (uint64_t)options_number("--count", arg, 1, INT64_MAX);
 		return 0;
 	case KEY_RATE:
-		demo->rate_per_s = options_number(state, "--rate", arg, 1, MAX_RATE_PER_S);
+		demo->rate_per_s = options_number("--rate", arg, 1, MAX_RATE_PER_S);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -80,9 +80,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct options_spec spec = {
 	.name = "demo",
 	.arguments = "",
-	.summary = "Starts a private daemon and a Kafka cluster in memory with traffic on it, "
-		   "consumes, "
-		   "and says what to try. Ctrl-C ends it and removes everything.",
+	.summary = "Starts a private daemon and a Kafka cluster in memory with traffic on it,\n"
+		   "consumes, and says what to try. Ctrl-C ends it and removes everything.",
 	.examples = "  kgroupctl demo\n"
 		    "  kgroupctl demo --count 100 --rate 50    ends by itself",
 	.options = option_table,
@@ -104,23 +103,25 @@ __attribute__((format(printf, 2, 3))) static void say(const struct demo *demo, c
 	va_end(ap);
 }
 
+static void say_hint(const struct demo *demo, const char *arguments, const char *what)
+{
+	bool on = colour_is_on(demo->ctl, stderr);
+
+	say(demo, "  %s%s %s%s\n      %s\n", colour_start(on, COLOUR_STRONG), demo->self_path,
+	    arguments, colour_end(on), what);
+}
+
 static void say_hints(const struct demo *demo)
 {
 	bool on = colour_is_on(demo->ctl, stderr);
-	const char *start = colour_start(on, COLOUR_STRONG), *end = colour_end(on);
-	const char *socket_path = demo->home.socket_path, *self = demo->self_path;
 
-	say(demo,
-	    "\nTry in another terminal:\n"
-	    "  %sKGROUP_SOCKET=%s %s status%s\n"
-	    "      what the daemon holds, and for whom\n"
-	    "  %sKGROUP_SOCKET=%s %s lag " GROUP " -w%s\n"
-	    "      how far behind each partition is; it follows until Ctrl-C\n"
-	    "  %sKGROUP_SOCKET=%s %s consume " GROUP " " TOPIC " -v%s\n"
-	    "      a second consumer: it gets half of the partitions, and Kafka notices nothing\n"
-	    "Ctrl-C here ends the demo and removes all of it.\n\n",
-	    start, socket_path, self, end, start, socket_path, self, end, start, socket_path, self,
-	    end);
+	say(demo, "\nTry in another terminal:\n  %sexport KGROUP_SOCKET=%s%s\n",
+	    colour_start(on, COLOUR_STRONG), demo->home.socket_path, colour_end(on));
+	say_hint(demo, "status", "what the daemon holds, and for whom");
+	say_hint(demo, "lag " GROUP " -w", "how far behind each partition is, until Ctrl-C");
+	say_hint(demo, "consume " GROUP " " TOPIC " -v",
+		 "a second consumer: it gets half of the partitions, and Kafka notices nothing");
+	say(demo, "Ctrl-C here ends the demo and removes all of it.\n\n");
 }
 
 static void say_joining(const struct demo *demo)
@@ -135,35 +136,39 @@ static void say_joining(const struct demo *demo)
 		    seconds);
 }
 
-static void say_joined(struct demo *demo)
+static void say_joined(const struct demo *demo)
 {
 	const struct kg_claim *claims;
 	size_t i, n = kg_consumer_assignment(demo->receiver.consumer, &claims);
 
-	if (demo->joined || n < N_PARTITIONS)
-		return;
-	demo->joined = true;
 	say(demo, "%sJoined after %.1f s. This program holds", demo->is_terminal ? "\n" : "",
 	    (double)(receiver_now_ms() - demo->started_ms) / 1000);
 	for (i = 0; i < n; i++)
 		say(demo, " %s/%d", claims[i].topic, claims[i].partition);
-	say(demo,
-	    ".\nEach line is topic/partition/offset and the message. It is marked once it is "
-	    "printed; marks are committed\nto Kafka within a second. What is not marked comes "
-	    "again.\n");
+	say(demo, ".\nEach line is topic/partition/offset and the message. It is marked once it is "
+		  "printed;\nmarks are committed to Kafka within a second. What is not marked "
+		  "comes again.\n");
 	say_hints(demo);
+}
+
+/* The first claims are the join; those after it moved between programs. */
+static void on_claim(struct demo *demo, const struct kg_event *event)
+{
+	bool came = event->type == KG_EVENT_ASSIGNED;
+
+	if (demo->n_first_claims == N_PARTITIONS)
+		say(demo, "-- %s/%d %s program\n", event->topic, event->partition,
+		    came ? "came to this" : "went to another");
+	else if (came && ++demo->n_first_claims == N_PARTITIONS)
+		say_joined(demo);
 }
 
 static void on_event(void *context, const struct kg_event *event)
 {
 	struct demo *demo = context;
 
-	if (event->type == KG_EVENT_ASSIGNED && demo->joined)
-		say(demo, "-- %s/%d came to this program\n", event->topic, event->partition);
-	if (event->type == KG_EVENT_RELEASED && demo->joined)
-		say(demo, "-- %s/%d went to another program\n", event->topic, event->partition);
-	if (event->type == KG_EVENT_ASSIGNED)
-		say_joined(demo);
+	if (event->type == KG_EVENT_ASSIGNED || event->type == KG_EVENT_RELEASED)
+		on_claim(demo, event);
 	if (event->type == KG_EVENT_ERROR)
 		say(demo, "-- %s\n", event->error.text);
 }
@@ -329,9 +334,11 @@ static int receive(struct demo *demo, struct trouble *t)
 		struct pollfd fds[] = {{.fd = demo->mock.fd, .events = POLLIN},
 				       {.fd = demo->daemon.fd, .events = POLLIN}};
 
-		if (!demo->joined)
+		bool joined = demo->n_first_claims == N_PARTITIONS;
+
+		if (!joined)
 			say_joining(demo);
-		r = receiver_turn(&demo->receiver, fds, 2, demo->joined ? -1 : 1000, t);
+		r = receiver_turn(&demo->receiver, fds, 2, joined ? -1 : 1000, t);
 		if (r == 0)
 			r = look_at_children(demo, t);
 		remind(demo);
@@ -364,12 +371,11 @@ static int run(struct demo *demo)
 {
 	struct trouble t = {0}, at_close = {0};
 	int closed, r = start(demo, &t);
-	bool began = r == 0;
 
 	if (r == 0)
 		r = receive(demo, &t);
 	closed = finish(demo, &at_close);
-	if (r == -EINTR && !began)
+	if (stop_signal() && demo->n_first_claims < N_PARTITIONS)
 		return stop_signal() == SIGINT ? CTL_EXIT_INTERRUPTED : 128 + stop_signal();
 	if (r < 0)
 		return t.code ? trouble_print(&t) : t.exit_code;

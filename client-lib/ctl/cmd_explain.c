@@ -18,16 +18,16 @@ struct explain {
 	unsigned code; /* 0: all */
 };
 
-static void parse_code(struct argp_state *state, const char *arg, struct explain *explain)
+static void parse_code(const char *arg, struct explain *explain)
 {
 	const char *digits = strncasecmp(arg, "KG-", 3) == 0 ? arg + 3 : arg;
 	char *end;
 	unsigned long code = strtoul(digits, &end, 10);
 
 	if (!isdigit((unsigned char)*digits) || *end || code > 9999)
-		options_refuse(state, "'%s' is not a code like KG-0010", arg);
+		options_refuse("'%s' is not a code like KG-0010", arg);
 	if (!trouble_is_known((unsigned)code))
-		options_refuse(state, "there is no KG-%04lu", code);
+		options_refuse("there is no KG-%04lu", code);
 	explain->code = (unsigned)code;
 }
 
@@ -35,7 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	if (key != ARGP_KEY_ARG || state->arg_num > 0)
 		return ARGP_ERR_UNKNOWN;
-	parse_code(state, arg, state->input);
+	parse_code(arg, state->input);
 	return 0;
 }
 

@@ -75,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_INTERVAL:
 		lag->watch = true;
-		lag->interval_ms = options_duration_ms(state, "--interval", arg);
+		lag->interval_ms = options_duration_ms("--interval", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)
@@ -90,7 +90,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct options_spec spec = {
 	.name = "lag",
 	.arguments = "[GROUP]",
-	.summary = "Shows for each partition how many messages are not committed yet, how old the "
+	.summary = "Shows for each partition how many messages are not committed yet, how old the\n"
 		   "oldest unmarked one is, and which process holds it.",
 	.examples = "  kgroupctl lag                            all groups\n"
 		    "  kgroupctl lag billing -w                 one, followed\n"
@@ -218,5 +218,5 @@ int cmd_lag(struct ctl *ctl, int argc, char **argv)
 	while (r == 0 && lag.watch && stop_poll(NULL, 0, lag.interval_ms) == 0 && !stop_signal())
 		r = ask_and_print(ctl, &lag, &q, &t);
 	query_close(&q);
-	return r < 0 ? trouble_print(&t) : 0;
+	return r < 0 ? show_fail(lag.group, &t) : 0;
 }

@@ -34,9 +34,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct options_spec spec = {
 	.name = "status",
 	.arguments = "[GROUP]",
-	.summary = "Says on one screen how the daemon, its clusters and its groups are. "
-		   "With GROUP or -v also their consumers; "
-		   "with --raw, --pairs or -o only the table of groups.",
+	.summary =
+		"Says on one screen how the daemon, its clusters and its groups are. With GROUP\n"
+		"or -v also their consumers; with --raw, --pairs or -o only the table of\n"
+		"groups.",
 	.examples = "  kgroupctl                              everything\n"
 		    "  kgroupctl status billing               one group and its consumers\n"
 		    "  kgroupctl status -rn -o group,lag      for a script\n"
@@ -83,23 +84,33 @@ static void print_texts(json_t *elements)
 	}
 }
 
-static void print_warnings(const struct ctl *ctl, json_t *warnings)
+static void print_warning(const struct ctl *ctl, const json_t *group, const json_t *warning)
 {
 	bool on = colour_is_on(ctl, stdout);
-	json_t *warning;
-	size_t i;
+	const char *command = value_text(warning, "command", "");
 
-	if (json_array_size(warnings) > 0)
-		printf("\n");
-	json_array_foreach(warnings, i, warning)
+	printf("%swarning:%s %s: %s\n", colour_start(on, COLOUR_WAIT), colour_end(on),
+	       value_text(group, "name", "-"), value_text(warning, "text", "-"));
+	if (*command)
+		printf("    next: %s%s%s\n", colour_start(on, COLOUR_STRONG), command,
+		       colour_end(on));
+}
+
+static void print_warnings(const struct ctl *ctl, json_t *groups)
+{
+	json_t *group, *warning;
+	size_t i, j;
+	bool first = true;
+
+	json_array_foreach(groups, i, group)
 	{
-		const char *command = value_text(warning, "command", "");
-
-		printf("%swarning:%s %s\n", colour_start(on, COLOUR_WAIT), colour_end(on),
-		       value_text(warning, "text", "-"));
-		if (*command)
-			printf("    next: %s%s%s\n", colour_start(on, COLOUR_STRONG), command,
-			       colour_end(on));
+		json_array_foreach(value_list(group, "warnings"), j, warning)
+		{
+			if (first)
+				printf("\n");
+			first = false;
+			print_warning(ctl, group, warning);
+		}
 	}
 }
 
@@ -130,7 +141,7 @@ static int print_screen(const struct ctl *ctl, const struct status *status, json
 		printf("\n");
 		r = consumer_table_print(ctl, groups, t);
 	}
-	print_warnings(ctl, value_list(answer, "warnings"));
+	print_warnings(ctl, groups);
 	return r;
 }
 
@@ -162,5 +173,5 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
 	if (r == 0)
 		r = print(ctl, &status, answer, &t);
 	json_decref(answer);
-	return r < 0 ? trouble_print(&t) : 0;
+	return r < 0 ? show_fail(status.group, &t) : 0;
 }

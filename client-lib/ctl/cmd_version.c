@@ -16,9 +16,8 @@
 static const struct options_spec spec = {
 	.name = "version",
 	.arguments = "",
-	.summary =
-		"Names the versions of this tool, of libkgroup, of the protocol and, if it can be "
-		"reached, of the daemon.",
+	.summary = "Names the versions of this tool, of libkgroup, of the protocol and, if it can\n"
+		   "be reached, of the daemon.",
 	.examples = "  kgroupctl version\n"
 		    "  kgroupctl version --json | jq -r .daemon.software",
 };

@@ -11,8 +11,6 @@ enum ctl_when { CTL_AUTO, CTL_ALWAYS, CTL_NEVER };
 
 enum { CTL_EXIT_NO = 1, CTL_EXIT_INTERRUPTED = 130 }; /* the others are in sysexits.h */
 
-struct options_spec;
-
 /* All texts belong to argv or to the environment. */
 struct ctl {
 	const char *program;	   /* argv[0], for lines to copy */
@@ -25,7 +23,6 @@ struct ctl {
 	int verbose;
 	bool noheadings;
 	bool quiet;
-	const struct options_spec *spec; /* of the command being parsed */
 };
 
 struct command {

@@ -20,10 +20,16 @@
 #define DEFAULT_SOCKET "/run/kgroupd/kgroupd.sock"
 
 enum { DEFAULT_TIMEOUT_MS = 10000, MAX_TIMEOUT_MS = 24 * 3600 * 1000 };
-enum { KEY_COLOUR = 0x100, KEY_TIMEOUT };
+/* Of the command line being parsed: argp hands an error nothing that reaches here. */
+static const struct options_spec *parsed;
+static const struct argp *parsed_root;
+
+enum { KEY_COLOUR = 0x100, KEY_TIMEOUT, KEY_HELP };
 
 static const struct argp_option global_table[] = {
 	{NULL, 'h', NULL, 0, "short help with examples", -1},
+	{"help", KEY_HELP, NULL, 0, "this help", -1},
+	{"version", 'V', NULL, 0, "the version of this tool", -1},
 	{"socket", 'S', "PATH", 0, "the daemon's socket ($KGROUP_SOCKET, " DEFAULT_SOCKET ")", 0},
 	{"json", 'J', NULL, 0, "JSON", 0},
 	{"raw", 'r', NULL, 0, "columns separated by one blank, plain numbers", 0},
@@ -38,10 +44,9 @@ static const struct argp_option global_table[] = {
 	{0},
 };
 
-void options_refuse(struct argp_state *state, const char *what, ...)
+void options_refuse(const char *what, ...)
 {
-	const struct ctl *ctl = state->hook;
-	const char *name = ctl->spec->name;
+	const char *name = parsed->name, *arguments = parsed->arguments;
 	struct trouble t;
 	char text[sizeof(t.what)];
 	va_list ap;
@@ -51,13 +56,12 @@ void options_refuse(struct argp_state *state, const char *what, ...)
 	va_end(ap);
 	trouble_set(&t, TROUBLE_USAGE, "%s", text);
 	trouble_set_why(&t, "usage: kgroupctl %s%s%s", name ? name : "[OPTION...]",
-			*ctl->spec->arguments ? " " : "", ctl->spec->arguments);
+			*arguments ? " " : "", arguments);
 	trouble_set_how(&t, "kgroupctl %s%s-h shows examples", name ? name : "", name ? " " : "");
 	exit(trouble_print(&t));
 }
 
-long options_number(struct argp_state *state, const char *what, const char *text, long min,
-		    long max)
+long options_number(const char *what, const char *text, long min, long max)
 {
 	char *end;
 	long number;
@@ -65,12 +69,11 @@ long options_number(struct argp_state *state, const char *what, const char *text
 	errno = 0;
 	number = strtol(text, &end, 10);
 	if (errno || end == text || *end || number < min || number > max)
-		options_refuse(state, "%s: '%s' is not a number from %ld to %ld", what, text, min,
-			       max);
+		options_refuse("%s: '%s' is not a number from %ld to %ld", what, text, min, max);
 	return number;
 }
 
-int options_duration_ms(struct argp_state *state, const char *what, const char *text)
+int options_duration_ms(const char *what, const char *text)
 {
 	static const struct {
 		const char *unit;
@@ -86,10 +89,10 @@ int options_duration_ms(struct argp_state *state, const char *what, const char *
 		if (strcmp(end, units[i].unit) == 0 && ms >= 1 && ms <= MAX_TIMEOUT_MS)
 			return (int)ms;
 	}
-	options_refuse(state, "%s: '%s' is not a time like 250ms, 5s or 2m", what, text);
+	options_refuse("%s: '%s' is not a time like 250ms, 5s or 2m", what, text);
 }
 
-static enum ctl_when parse_when(struct argp_state *state, const char *arg)
+static enum ctl_when parse_when(const char *arg)
 {
 	if (strcmp(arg, "auto") == 0)
 		return CTL_AUTO;
@@ -97,7 +100,7 @@ static enum ctl_when parse_when(struct argp_state *state, const char *arg)
 		return CTL_ALWAYS;
 	if (strcmp(arg, "never") == 0)
 		return CTL_NEVER;
-	options_refuse(state, "--color: '%s' is none of auto, always and never", arg);
+	options_refuse("--color: '%s' is none of auto, always and never", arg);
 }
 
 static void print_commands(FILE *out)
@@ -121,14 +124,30 @@ static void short_help(const struct options_spec *spec)
 	exit(0);
 }
 
+static void long_help(const struct options_spec *spec)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "kgroupctl%s%s", spec->name ? " " : "",
+		 spec->name ? spec->name : "");
+	argp_help(parsed_root, stdout, ARGP_HELP_STD_HELP, name);
+	exit(0);
+}
+
 static error_t parse_global(int key, char *arg, struct argp_state *state)
 {
 	struct ctl *ctl = state->input;
 
 	switch (key) {
 	case 'h':
-		short_help(ctl->spec);
+		short_help(parsed);
 		return 0;
+	case KEY_HELP:
+		long_help(parsed);
+		return 0;
+	case 'V':
+		puts("kgroupctl " CTL_VERSION);
+		exit(0);
 	case 'S':
 		ctl->socket_path = arg;
 		ctl->socket_origin = "--socket";
@@ -149,10 +168,10 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
 		ctl->columns = arg;
 		return 0;
 	case KEY_COLOUR:
-		ctl->colour = parse_when(state, arg);
+		ctl->colour = parse_when(arg);
 		return 0;
 	case KEY_TIMEOUT:
-		ctl->timeout_ms = options_duration_ms(state, "--timeout", arg);
+		ctl->timeout_ms = options_duration_ms("--timeout", arg);
 		return 0;
 	case 'y': /* nothing asks yet */
 		return 0;
@@ -187,7 +206,7 @@ static void refuse_option(struct argp_state *state)
 
 	if (state->next > 1 && (state->next >= state->argc || at[-1][0] == '-'))
 		at--;
-	options_refuse(state, "unknown option, or one without its value: '%s'", *at);
+	options_refuse("unknown option, or one without its value: '%s'", *at);
 }
 
 static error_t parse_root(int key, char *arg, struct argp_state *state)
@@ -196,7 +215,6 @@ static error_t parse_root(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->hook = parse->ctl;
 		state->child_inputs[0] = parse->ctl;
 		state->child_inputs[1] = parse->input;
 		return 0;
@@ -242,7 +260,7 @@ int options_parse(struct ctl *ctl, const struct options_spec *spec, void *input,
 	struct argp_child children[] = {{&global, 0, "Everywhere:", 2}, {&own, 0, NULL, 1}, {0}};
 	struct parse parse = {
 		.ctl = ctl, .input = input, .first_argument = argc, .stop_at_first = stop_at_first};
-	unsigned flags = ARGP_NO_ERRS | (stop_at_first ? ARGP_IN_ORDER : 0);
+	unsigned flags = ARGP_NO_ERRS | ARGP_NO_HELP | (stop_at_first ? ARGP_IN_ORDER : 0);
 	char *doc = long_doc(spec);
 	struct argp root = {.parser = parse_root,
 			    .args_doc = spec->arguments,
@@ -250,12 +268,12 @@ int options_parse(struct ctl *ctl, const struct options_spec *spec, void *input,
 			    .children = children};
 	int rest = argc;
 
-	ctl->spec = spec;
+	parsed = spec;
+	parsed_root = &root;
 	argp_parse(&root, argc, argv, flags, &rest, &parse);
 	free(doc);
 	if (rest < argc)
-		options_refuse(&(struct argp_state){.hook = ctl}, "one argument too many: '%s'",
-			       argv[rest]);
+		options_refuse("one argument too many: '%s'", argv[rest]);
 	return parse.first_argument;
 }
 
@@ -271,6 +289,4 @@ void options_init(struct ctl *ctl, char **argv)
 		ctl->socket_path = path;
 		ctl->socket_origin = "$KGROUP_SOCKET";
 	}
-	argp_err_exit_status = EX_USAGE;
-	argp_program_version = "kgroupctl " CTL_VERSION;
 }

@@ -27,14 +27,12 @@ int options_parse(struct ctl *ctl, const struct options_spec *spec, void *input,
 		  char **argv, bool stop_at_first);
 
 /* A number in [min, max], or an error of usage that ends the process. */
-long options_number(struct argp_state *state, const char *what, const char *text, long min,
-		    long max);
+long options_number(const char *what, const char *text, long min, long max);
 
 /* "250ms", "5s", "1m", or milliseconds; the same. */
-int options_duration_ms(struct argp_state *state, const char *what, const char *text);
+int options_duration_ms(const char *what, const char *text);
 
 /* An error of usage: prints and ends the process with 64. */
-void options_refuse(struct argp_state *state, const char *what, ...)
-	__attribute__((format(printf, 2, 3), noreturn));
+void options_refuse(const char *what, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "proto/errors.h"
+
 int show_json(const json_t *json, bool compact)
 {
 	size_t form = compact ? JSON_COMPACT : JSON_INDENT(2);
@@ -19,6 +21,13 @@ int show_check_group(const json_t *groups, const char *name, struct trouble *t)
 {
 	if (!name || json_array_size(groups) > 0)
 		return 0;
-	trouble_set(t, TROUBLE_NO_SUCH, "no group '%s'", name);
+	trouble_set(t, TROUBLE_NO_SUCH, "the daemon has no group '%s'", name);
 	return -ENOENT;
+}
+
+int show_fail(const char *name, struct trouble *t)
+{
+	if (name && t->code == KGP_E_NO_GROUP)
+		show_check_group(NULL, name, t);
+	return trouble_print(t);
 }

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* Asking a daemon: what it answers reaches the screen, and what it does wrong is said. */
+#include "client-lib/ctl/query.h"
+#include "client-lib/ctl/value.h"
+#include "proto/frame.h"
+
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TIMEOUT_MS = 5000, SHORT_MS = 100 };
+
+/* A daemon in a process of its own that serves one connection after the other. */
+struct fake {
+	char folder[32], path[64];
+	pid_t pid;
+};
+
+/* What it does once a connection has sent its HELLO; the connection closes after that. */
+typedef void (*script_fn)(int fd);
+
+static void put_frame(int fd, enum kgp_type type, const void *message)
+{
+	struct kgp_buf b = {0};
+
+	kgp_encode(&b, type, message);
+	if (write(fd, b.data, b.len) != (ssize_t)b.len)
+		_exit(1);
+	kgp_buf_deinit(&b);
+}
+
+/* Reads one frame; the body stays in the buffer. */
+static const struct kgp_info *take_frame(int fd, union kgp_body *body)
+{
+	static uint8_t frame[4096];
+	const struct kgp_info *info;
+	uint32_t n;
+
+	if (recv(fd, frame, KGP_FRAME_HEADER, MSG_WAITALL) != KGP_FRAME_HEADER ||
+	    kgp_frame_peek(frame, KGP_FRAME_HEADER, sizeof(frame) - 5, &n) < 0 ||
+	    recv(fd, frame + KGP_FRAME_HEADER, n, MSG_WAITALL) != (ssize_t)n ||
+	    kgp_decode(frame + KGP_FRAME_HEADER, n, KGP_CLIENT, &info, body) != 0)
+		_exit(1);
+	return info;
+}
+
+static void serve(int listen_fd, script_fn script)
+{
+	union kgp_body body;
+
+	alarm(30);
+	for (;;) {
+		int fd = accept(listen_fd, NULL, NULL);
+
+		if (fd < 0 || take_frame(fd, &body)->type != KGP_T_hello)
+			_exit(1);
+		script(fd);
+		close(fd);
+	}
+}
+
+static void fake_start(struct fake *f, script_fn script)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(f->folder, "/tmp/ctl-query.XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	snprintf(f->path, sizeof(f->path), "%s/s", f->folder);
+	strcpy(address.sun_path, f->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	f->pid = fork();
+	if (f->pid == 0)
+		serve(fd, script);
+	close(fd);
+}
+
+static void fake_stop(struct fake *f)
+{
+	kill(f->pid, SIGKILL);
+	waitpid(f->pid, NULL, 0);
+	unlink(f->path);
+	rmdir(f->folder);
+}
+
+static void welcome(int fd)
+{
+	static const struct kgp_name features[] = {{{"seek", 4}}, {{"query", 5}}};
+	struct kgp_welcome welcome = {.version = 1,
+				      .features = {.items = features, .n = 2},
+				      .max_frame = KGP_FRAME_MAX_CLIENT,
+				      .name = kgp_text("fake"),
+				      .software = kgp_text("kgroupd/9.9.9")};
+
+	put_frame(fd, KGP_T_welcome, &welcome);
+}
+
+static uint32_t take_query(int fd, union kgp_body *body)
+{
+	welcome(fd);
+	if (take_frame(fd, body)->type != KGP_T_query)
+		_exit(1);
+	return (uint32_t)body->query.request;
+}
+
+static void reply(int fd, uint32_t request, const struct kgp_buf *result)
+{
+	struct kgp_reply reply = {.request = request,
+				  .result = {.wire = result->data, .wire_bytes = result->len}};
+
+	put_frame(fd, KGP_T_reply, &reply);
+}
+
+/* Answers with the question, after things that are none of the asker's business. */
+static void answer_with_the_question(int fd)
+{
+	struct kgp_goaway goaway = {.reason = kgp_text("restart"), .back_ms = 1};
+	union kgp_body body;
+	struct kgp_buf result = {0};
+	uint32_t request = take_query(fd, &body);
+
+	kgp_put_map(&result, body.query.arguments.n + 1);
+	kgp_put_str(&result, kgp_text("what"));
+	kgp_put_str(&result, body.query.what);
+	kgp_put_raw(&result, body.query.arguments.wire, body.query.arguments.wire_bytes);
+	put_frame(fd, KGP_T_goaway, &goaway);
+	reply(fd, request + 1, &result);
+	reply(fd, request, &result);
+}
+
+static void refuse_group(int fd)
+{
+	union kgp_body body;
+	struct kgp_reply reply = {.request = take_query(fd, &body),
+				  .code = KGP_E_NO_GROUP,
+				  .text = kgp_text("there is no group x")};
+
+	put_frame(fd, KGP_T_reply, &reply);
+}
+
+static void refuse_connection(int fd)
+{
+	struct kgp_error error = {.code = KGP_E_QUOTA,
+				  .fatal = true,
+				  .context = kgp_text("protocol"),
+				  .partition = -1,
+				  .text = kgp_text("500 connections")};
+
+	put_frame(fd, KGP_T_error, &error);
+}
+
+static void say_nothing(int fd)
+{
+	pause();
+}
+
+static void hang_up(int fd)
+{
+}
+
+static void talk_nonsense(int fd)
+{
+	if (write(fd, "HTTP/1.1 400 Bad Request\r\n", 26) < 0)
+		_exit(1);
+}
+
+static int ask(script_fn script, const char *group, int timeout_ms, json_t **result,
+	       struct trouble *t)
+{
+	struct fake f;
+	struct ctl ctl = {.timeout_ms = timeout_ms};
+	int r;
+
+	fake_start(&f, script);
+	ctl.socket_path = f.path;
+	r = query_once(&ctl, "lag", group, result, t);
+	fake_stop(&f);
+	return r;
+}
+
+static void the_answer_to_the_question_is_the_result(void **state)
+{
+	json_t *result = NULL;
+	struct trouble t;
+
+	assert_int_equal(ask(answer_with_the_question, "billing", TIMEOUT_MS, &result, &t), 0);
+	assert_string_equal(value_text(result, "what", ""), "lag");
+	assert_string_equal(value_text(result, "group", ""), "billing");
+	json_decref(result);
+	assert_int_equal(ask(answer_with_the_question, NULL, TIMEOUT_MS, &result, &t), 0);
+	assert_int_equal(json_object_size(result), 1);
+	json_decref(result);
+}
+
+static void expect_failure(script_fn script, int timeout_ms, unsigned code, const char *why)
+{
+	json_t *result = NULL;
+	struct trouble t;
+
+	assert_true(ask(script, "x", timeout_ms, &result, &t) < 0);
+	assert_int_equal(t.code, code);
+	assert_non_null(strstr(t.why, why));
+	assert_null(result);
+}
+
+static void a_refusal_has_the_daemons_words(void **state)
+{
+	expect_failure(refuse_group, TIMEOUT_MS, KGP_E_NO_GROUP, "no group x");
+	expect_failure(refuse_connection, TIMEOUT_MS, KGP_E_QUOTA, "500 connections");
+}
+
+static void a_silent_daemon_is_waited_for_no_longer_than_said(void **state)
+{
+	expect_failure(say_nothing, SHORT_MS, KGP_E_TIMEOUT, "said nothing");
+}
+
+static void a_lost_connection_and_nonsense_are_told_apart(void **state)
+{
+	expect_failure(hang_up, TIMEOUT_MS, TROUBLE_DISCONNECTED, "broke");
+	expect_failure(talk_nonsense, TIMEOUT_MS, TROUBLE_PROTOCOL, "does not allow");
+}
+
+static void no_daemon_is_said_with_the_path(void **state)
+{
+	struct trouble t;
+	struct query q;
+
+	assert_true(query_open(&q, "/nonexistent/s", SHORT_MS, &t) == -ENOENT);
+	assert_int_equal(t.exit_code, EX_UNAVAILABLE);
+	assert_non_null(strstr(t.what, "/nonexistent/s"));
+	assert_true(query_open(&q, "/proc/self/exe", SHORT_MS, &t) == -ECONNREFUSED);
+	assert_non_null(strstr(t.why, "no socket"));
+}
+
+/* In another user's place; only root can stand there. */
+static void a_closed_socket_names_who_may_and_the_cure(void **state)
+{
+	struct fake f;
+	struct trouble t;
+	struct query q;
+	int status;
+
+	if (geteuid() != 0)
+		skip();
+	fake_start(&f, hang_up);
+	chmod(f.folder, 0755);
+	chmod(f.path, 0660);
+	if (chown(f.path, 0, 60) < 0)
+		fail();
+	if (fork() == 0) {
+		bool good = setregid(65534, 65534) == 0 && setreuid(65534, 65534) == 0 &&
+			    query_open(&q, f.path, SHORT_MS, &t) == -EACCES &&
+			    t.exit_code == EX_NOPERM && strstr(t.why, "uid 65534") &&
+			    strstr(t.why, "mode 0660") && strstr(t.how, "usermod -aG");
+		_exit(!good);
+	}
+	assert_true(wait(&status) > 0 && status == 0);
+	fake_stop(&f);
+}
+
+/* ---- screens ------------------------------------------------------------------------------------
+ */
+
+static void put_text(struct kgp_buf *b, const char *key, const char *text)
+{
+	kgp_put_str(b, kgp_text(key));
+	kgp_put_str(b, kgp_text(text));
+}
+
+static void put_partition(struct kgp_buf *b)
+{
+	kgp_put_map(b, 6);
+	put_text(b, "topic", "orders");
+	kgp_put_str(b, kgp_text("partition"));
+	kgp_put_uint(b, 3);
+	kgp_put_str(b, kgp_text("committed"));
+	kgp_put_nil(b);
+	kgp_put_str(b, kgp_text("behind_s"));
+	kgp_put_uint(b, 192);
+	put_text(b, "holder_name", NULL);
+	put_text(b, "state", "unclaimed");
+}
+
+/* Good for status and for lag: each takes what it knows. */
+static void answer_with_a_group(int fd)
+{
+	union kgp_body body;
+	struct kgp_buf b = {0};
+	uint32_t request = take_query(fd, &body);
+
+	kgp_put_map(&b, 1);
+	kgp_put_str(&b, kgp_text("groups"));
+	kgp_put_array(&b, 1);
+	kgp_put_map(&b, 5);
+	put_text(&b, "name", "billing");
+	put_text(&b, "state", "joining");
+	put_text(&b, "text", "waits for the coordinator");
+	kgp_put_str(&b, kgp_text("partitions"));
+	kgp_put_array(&b, 1);
+	put_partition(&b);
+	kgp_put_str(&b, kgp_text("warnings"));
+	kgp_put_array(&b, 1);
+	kgp_put_map(&b, 2);
+	put_text(&b, "text", "nobody consumes");
+	put_text(&b, "command", "kgroupctl consume billing");
+	reply(fd, request, &b);
+}
+
+/* The command in a process of its own; its stdout, and its exit code. */
+static int run(int (*command)(struct ctl *, int, char **), struct ctl *ctl, const char *argument,
+	       char *out, size_t out_bytes)
+{
+	const char *argv[] = {"kgroupctl", argument, NULL};
+	FILE *file = tmpfile();
+	int status;
+
+	fflush(NULL);
+	if (fork() == 0) {
+		dup2(fileno(file), STDOUT_FILENO);
+		status = command(ctl, argument ? 2 : 1, (char **)argv);
+		fflush(stdout);
+		_exit(status);
+	}
+	assert_true(wait(&status) > 0 && WIFEXITED(status));
+	rewind(file);
+	out[fread(out, 1, out_bytes - 1, file)] = '\0';
+	fclose(file);
+	return WEXITSTATUS(status);
+}
+
+static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
+{
+	struct fake f;
+	struct ctl ctl = {.timeout_ms = TIMEOUT_MS, .socket_path = f.path, .colour = CTL_NEVER};
+	char text[4096];
+
+	fake_start(&f, answer_with_a_group);
+	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "\nbilling: waits for the coordinator\n"));
+	assert_non_null(strstr(text, "\nwarning: billing: nobody consumes\n"
+				     "    next: kgroupctl consume billing\n"));
+	ctl.columns = "group,state,lag";
+	ctl.output = CTL_RAW;
+	ctl.noheadings = true;
+	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 0);
+	assert_string_equal(text, "billing joining -\n");
+	fake_stop(&f);
+}
+
+static void lag_prints_what_is_unknown_as_such(void **state)
+{
+	struct fake f;
+	struct ctl ctl = {.timeout_ms = TIMEOUT_MS, .socket_path = f.path, .output = CTL_RAW};
+	char text[4096];
+
+	fake_start(&f, answer_with_a_group);
+	ctl.columns = "group,partition,committed,behind,holder,state";
+	ctl.noheadings = true;
+	assert_int_equal(run(cmd_lag, &ctl, NULL, text, sizeof(text)), 0);
+	assert_string_equal(text, "billing 3 - 192 - unclaimed\n");
+	ctl.output = CTL_TABLE;
+	ctl.columns = "state,behind";
+	assert_int_equal(run(cmd_lag, &ctl, NULL, text, sizeof(text)), 0);
+	assert_string_equal(text, "unclaimed  3m12s\n");
+	fake_stop(&f);
+}
+
+static void json_is_the_whole_answer(void **state)
+{
+	struct fake f;
+	struct ctl ctl = {.timeout_ms = TIMEOUT_MS, .socket_path = f.path, .output = CTL_JSON};
+	char text[4096];
+	json_t *json, *group;
+
+	fake_start(&f, answer_with_a_group);
+	assert_int_equal(run(cmd_lag, &ctl, "billing", text, sizeof(text)), 0);
+	json = json_loads(text, 0, NULL);
+	group = json_array_get(value_list(json, "groups"), 0);
+	assert_string_equal(value_text(group, "text", ""), "waits for the coordinator");
+	json_decref(json);
+	fake_stop(&f);
+}
+
+static void an_unknown_group_is_a_no(void **state)
+{
+	struct fake f;
+	struct ctl ctl = {.timeout_ms = TIMEOUT_MS, .socket_path = f.path};
+	char text[64];
+
+	fake_start(&f, refuse_group);
+	assert_int_equal(run(cmd_lag, &ctl, "x", text, sizeof(text)), 1);
+	assert_string_equal(text, "");
+	fake_stop(&f);
+}
+
+static void a_wrong_command_line_is_64(void **state)
+{
+	struct ctl ctl = {.timeout_ms = SHORT_MS, .socket_path = "/nonexistent/s"};
+	char text[64];
+
+	assert_int_equal(run(cmd_lag, &ctl, "--no-such-option", text, sizeof(text)), 64);
+	assert_int_equal(run(cmd_consume, &ctl, NULL, text, sizeof(text)), 64);
+	assert_int_equal(run(cmd_explain, &ctl, "KG-9999", text, sizeof(text)), 64);
+	assert_int_equal(run(cmd_demo, &ctl, "extra", text, sizeof(text)), 64);
+	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 69);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_answer_to_the_question_is_the_result),
+		cmocka_unit_test(a_refusal_has_the_daemons_words),
+		cmocka_unit_test(a_silent_daemon_is_waited_for_no_longer_than_said),
+		cmocka_unit_test(a_lost_connection_and_nonsense_are_told_apart),
+		cmocka_unit_test(no_daemon_is_said_with_the_path),
+		cmocka_unit_test(a_closed_socket_names_who_may_and_the_cure),
+		cmocka_unit_test(status_says_why_a_group_is_silent_and_what_is_next),
+		cmocka_unit_test(lag_prints_what_is_unknown_as_such),
+		cmocka_unit_test(json_is_the_whole_answer),
+		cmocka_unit_test(an_unknown_group_is_a_no),
+		cmocka_unit_test(a_wrong_command_line_is_64),
+	};
+
+	return cmocka_run_group_tests_name("ctl_query", tests, NULL, NULL);
+}
