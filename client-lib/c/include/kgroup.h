@@ -3,8 +3,8 @@
  * libkgroup - receive messages of a Kafka consumer group from kgroupd, the daemon of this host.
  *
  * The daemon is the member of the group: a program that starts, stops, crashes or is slow causes no
- * rebalance. A program opens a consumer, takes messages, and marks each when it is done with it; what
- * is not marked comes again, here or at another program of the group.
+ * rebalance. A program opens a consumer, takes messages, and marks each when it is done with it.
+ * What is not marked comes again, here or at another program of the group.
  *
  *	struct kg_error error;
  *	struct kg_consumer *c;
@@ -31,14 +31,18 @@
  *			...
  *	}
  *
- * Threads: the library has none; a consumer is used by one thread at a time. Fork: the consumer stays the
- * parent's; in the child every call but kg_consumer_free() answers KG_ERR_FORKED. Signals: no handler
- * is installed, SIGPIPE is never raised, EINTR ends no call early except kg_consumer_receive(), which then
- * answers 0. Connection: after a loss the library reconnects by itself, says what was marked, and delivery
- * goes on; what was not marked comes again. Nothing here ever calls abort() or exit().
+ * Threads: the library has none; a consumer is used by one thread at a time.
+ * Fork: the consumer stays the parent's. In the child kg_consumer_free() is allowed, and every
+ * other call answers KG_ERR_FORKED, or nothing where it has no error to answer.
+ * Signals: no handler is installed and SIGPIPE is never raised. A signal ends kg_consumer_receive()
+ * with 0 and no other call.
+ * Connection: after a loss the library reconnects by itself, says what was marked, and delivery
+ * goes on; what was not marked comes again.
+ * Nothing here ever calls abort() or exit().
  *
  * Text is UTF-8 and NUL-terminated unless a size stands beside it. Sizes are in bytes, times in
  * milliseconds, offsets Kafka's own 64-bit numbers. Behaviour on the wire: kgroup-protocol(7).
+ * All of it is there since 0.1.0.
  */
 #ifndef KGROUP_H
 #define KGROUP_H
@@ -58,41 +62,42 @@ struct kg_options;
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 /*
- * What calls answer below 0. From -1 to -99 the daemon said it: the number is that of KG-nnnn in the
- * documentation and the enum names the ones that programs act on. The others come from the library.
+ * What calls answer below 0. From -1 to -99 the daemon said it: the number is that of KG-nnnn in
+ * the documentation, and the enum names the ones that programs act on. The others come from the
+ * library. A handle that is NULL is KG_ERR_ARGUMENT.
  */
 enum kg_err {
 	KG_OK = 0,
-	KG_ERR_QUOTA = -8,	       /* this user holds as much as one user may */
-	KG_ERR_DENIED = -10,	       /* this user may not use this group */
-	KG_ERR_REPLACED = -12,	       /* another connection opened the same consumer id */
-	KG_ERR_CONFLICT = -32,	       /* the group runs with another value of a setting */
-	KG_ERR_NO_CLUSTER = -33,       /* the daemon's file has no such cluster */
-	KG_ERR_NO_GROUP = -34,	       /* no such group, and clients may open no others */
-	KG_ERR_SETTING = -35,	       /* a setting is unknown or breaks its rule */
-	KG_ERR_BAD_TOPIC = -36,	       /* a topic name that Kafka forbids */
-	KG_ERR_NO_TOPICS = -37,	       /* the consumer names no topic */
-	KG_ERR_NO_CLAIM = -38,	       /* the partition is not held by this consumer */
+	KG_ERR_QUOTA = -8,		/* this user holds as much as one user may */
+	KG_ERR_DENIED = -10,		/* this user may not use this group */
+	KG_ERR_REPLACED = -12,		/* another connection opened the same consumer id */
+	KG_ERR_CONFLICT = -32,		/* the group runs with another value of a setting */
+	KG_ERR_NO_CLUSTER = -33,	/* the daemon's file has no such cluster */
+	KG_ERR_NO_GROUP = -34,		/* no such group, and clients may open no others */
+	KG_ERR_SETTING = -35,		/* a setting is unknown or breaks its rule */
+	KG_ERR_BAD_TOPIC = -36,		/* a topic name that Kafka forbids */
+	KG_ERR_NO_TOPICS = -37,		/* the consumer names no topic */
+	KG_ERR_NO_CLAIM = -38,		/* the partition is not held by this consumer */
 	KG_ERR_MESSAGE_TOO_LARGE = -39, /* a message is larger than max.frame */
-	KG_ERR_COMMIT = -40,	       /* Kafka refused the commit */
-	KG_ERR_BROKER = -41,	       /* the cluster does not answer */
-	KG_ERR_AUTH = -42,	       /* the cluster refused the daemon's credentials */
-	KG_ERR_UNKNOWN_TOPIC = -43,    /* the cluster has no such topic */
-	KG_ERR_OFFSET_RESET = -44,     /* the position was outside the log */
-	KG_ERR_GROUP = -45,	       /* the group coordinator refused */
-	KG_ERR_FENCED = -46,	       /* another member has the same group.instance.id */
-	KG_ERR_LOST = -47,	       /* the group gave the partitions away without waiting */
-	KG_ERR_TIMEOUT = -48,	       /* no answer came in time */
-	KG_ERR_STOPPING = -49,	       /* the daemon is stopping */
-	KG_ERR_OVERFLOW = -53,	       /* events came faster than they were read; the text has the count */
+	KG_ERR_COMMIT = -40,		/* Kafka refused the commit */
+	KG_ERR_BROKER = -41,		/* the cluster does not answer */
+	KG_ERR_AUTH = -42,		/* the cluster refused the daemon's credentials */
+	KG_ERR_UNKNOWN_TOPIC = -43,	/* the cluster has no such topic */
+	KG_ERR_OFFSET_RESET = -44,	/* the position was outside the log */
+	KG_ERR_GROUP = -45,		/* the group coordinator refused */
+	KG_ERR_FENCED = -46,		/* another member has the same group.instance.id */
+	KG_ERR_LOST = -47,		/* the group gave the partitions away without waiting */
+	KG_ERR_TIMEOUT = -48,		/* no answer came in time */
+	KG_ERR_STOPPING = -49,		/* the daemon is stopping */
+	KG_ERR_OVERFLOW = -53,		/* more waits than is kept; the text has the count */
 
-	KG_ERR_ARGUMENT = -100,	       /* an argument is NULL, negative or out of its range */
-	KG_ERR_UNREACHABLE = -101,     /* the daemon's socket does not answer; the text says why */
-	KG_ERR_PROTOCOL = -102,	       /* the daemon sent what the protocol does not allow */
-	KG_ERR_MEMORY = -103,	       /* no memory */
-	KG_ERR_CLOSED = -104,	       /* the consumer is closed */
-	KG_ERR_FORKED = -105,	       /* the consumer belongs to the parent process */
-	KG_ERR_DISCONNECTED = -106,    /* the connection broke before the answer came */
+	KG_ERR_ARGUMENT = -100,	    /* an argument is NULL, negative or out of its range */
+	KG_ERR_UNREACHABLE = -101,  /* the daemon's socket does not answer; the text says why */
+	KG_ERR_PROTOCOL = -102,	    /* the daemon sent what the protocol does not allow */
+	KG_ERR_MEMORY = -103,	    /* no memory; nothing is lost, the call may be made again */
+	KG_ERR_CLOSED = -104,	    /* the consumer is closed, or an error ended it */
+	KG_ERR_FORKED = -105,	    /* the consumer belongs to the parent process */
+	KG_ERR_DISCONNECTED = -106, /* there was no connection when the answer was due */
 };
 
 struct kg_error {
@@ -104,24 +109,25 @@ struct kg_error {
 /* The name of an error, static, never NULL. Any thread. */
 KG_API const char *kg_strerror(int code);
 
-/* The library's version, "0.1.0", static. */
+/* The library's version, "0.1.0", static. Any thread. */
 KG_API const char *kg_version(void);
 
 /* ---- options --------------------------------------------------------------------------------- */
 
 /*
  * Options of a consumer, by name. Names of the library:
- *	socket			daemon's socket; default $KGROUP_SOCKET, else /run/kgroupd/kgroupd.sock
- *	cluster			cluster of the daemon's file; default: its only one, or the group's
- *	name			this program's name in status and logs; default: the process's name
- *	open.timeout		how long kg_consumer_open() waits; default 10s
- *	request.timeout		how long calls wait that take no timeout; default 30s
- *	credit.messages		messages the library holds ahead at most; default 20000
- *	credit.bytes		bytes of them at most, the last message may overshoot; default 1048576
- *	max.frame		largest message in bytes with its frame; default 68157440 (65 MiB)
- * and the settings of kgroup-protocol(7): of the group (strategy, session.timeout, heartbeat.interval,
- * initial.offset, commit.interval, commit.retries) and of the consumer (dwell.time, errors ...).
- * Durations take ms, s, m, h; a plain number is milliseconds. Unset = the group's or the default.
+ *	socket		daemon's socket; default $KGROUP_SOCKET, else /run/kgroupd/kgroupd.sock
+ *	cluster		cluster of the daemon's file; default: its only one, or the group's
+ *	name		this program's name in status and logs; default: the process's name
+ *	open.timeout	how long kg_consumer_open() waits; default 10s
+ *	request.timeout	how long calls wait that take no timeout; default 30s
+ *	credit.messages	messages the library holds ahead at most; default 20000
+ *	credit.bytes	bytes of them at most, the last may overshoot; default 1048576 (1 MiB)
+ *	max.frame	largest message in bytes with its frame; default 68157440 (65 MiB)
+ * and the settings of kgroup-protocol(7): of the group (strategy, session.timeout,
+ * heartbeat.interval, initial.offset, commit.interval, commit.retries) and of the consumer
+ * (dwell.time, errors). Durations take ms, s, m, h; a plain number is milliseconds. What is not set
+ * is the group's value or the default.
  */
 
 /* New options with nothing set. Owned by the caller. NULL: no memory. */
@@ -131,80 +137,101 @@ KG_API struct kg_options *kg_options_new(void);
 KG_API struct kg_options *kg_options_free(struct kg_options *o);
 
 /*
- * Sets one option; both texts are copied. A later call replaces an earlier one.
- * 0, KG_ERR_ARGUMENT, KG_ERR_SETTING (unknown name or bad value; error says which rule), KG_ERR_MEMORY.
- * error: out, may be NULL.
+ * Sets one option. A later call replaces an earlier one.
+ *	name, value	copied
+ *	error		out, may be NULL
+ * 0, KG_ERR_ARGUMENT, KG_ERR_MEMORY, or KG_ERR_SETTING: the name is unknown or the value breaks a
+ * rule, which the error names.
  */
-KG_API int kg_options_set(struct kg_options *o, const char *name, const char *value, struct kg_error *error);
+KG_API int kg_options_set(struct kg_options *o, const char *name, const char *value,
+			  struct kg_error *error);
 
 /*
  * Checks the rules that several options break together, and names the first that is broken.
- * 0 or KG_ERR_SETTING. error: out, may be NULL. kg_consumer_open() does this too.
+ * kg_consumer_open() does this too.
+ *	o		may be NULL: the defaults
+ *	error		out, may be NULL
+ * 0 or KG_ERR_SETTING.
  */
 KG_API int kg_options_validate(const struct kg_options *o, struct kg_error *error);
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
 /*
- * Connects to the daemon and becomes a consumer of a group. Blocks until the group is joined, at most
- * open.timeout; when that passes and the daemon has accepted the consumer, the call succeeds all the same
- * and kg_consumer_state() says what the group waits for (a broker that is down is a state, no error).
+ * Connects to the daemon and becomes a consumer of a group. Blocks until the group is joined, at
+ * most open.timeout. When that passes and the daemon has accepted the consumer, the call succeeds
+ * all the same, and kg_consumer_state() says what the group waits for: a broker that is down is a
+ * state, no error.
  *	out		the consumer, owned by the caller; untouched on error
  *	group		name in the daemon's file, or group.id; not NULL
  *	topics		n_topics names, copied; at least one
  *	options		copied; may be NULL
  *	error		out, may be NULL
- * 0, KG_ERR_ARGUMENT, KG_ERR_UNREACHABLE (tried again until open.timeout), KG_ERR_MEMORY, KG_ERR_PROTOCOL, or
- * what the daemon says: KG_ERR_DENIED, _QUOTA, _CONFLICT, _NO_CLUSTER, _NO_GROUP, _SETTING, _BAD_TOPIC,
- * _NO_TOPICS, _STOPPING. On error nothing is left open.
+ * 0, KG_ERR_ARGUMENT, KG_ERR_MEMORY, KG_ERR_PROTOCOL, KG_ERR_UNREACHABLE (tried again until
+ * open.timeout where that may help), or what the daemon says: KG_ERR_DENIED, _QUOTA, _CONFLICT,
+ * _NO_CLUSTER, _NO_GROUP, _SETTING, _BAD_TOPIC, _NO_TOPICS, _STOPPING. On error nothing is left
+ * open.
  */
-KG_API int kg_consumer_open(struct kg_consumer **out, const char *group, const char *const *topics, size_t n_topics,
-			    const struct kg_options *options, struct kg_error *error);
+KG_API int kg_consumer_open(struct kg_consumer **out, const char *group, const char *const *topics,
+			    size_t n_topics, const struct kg_options *options,
+			    struct kg_error *error);
 
 enum kg_state {
-	KG_STATE_CONNECTING,   /* the library looks for the daemon, or the daemon for the cluster */
-	KG_STATE_JOINING,      /* the group is being joined, or rebalances */
-	KG_STATE_JOINED,       /* messages come when there are any */
-	KG_STATE_LEAVING,      /* the daemon stops */
-	KG_STATE_FAILED,       /* the cluster or the group refuses; tried again by the daemon */
-	KG_STATE_CLOSED,       /* kg_consumer_close() was called, or an error ended the consumer */
+	KG_STATE_CONNECTING, /* the library looks for the daemon, or the daemon for the cluster */
+	KG_STATE_JOINING,    /* the group is being joined, or rebalances */
+	KG_STATE_JOINED,     /* messages come when there are any */
+	KG_STATE_LEAVING,    /* the daemon stops */
+	KG_STATE_FAILED,     /* the cluster or the group refuses; tried again by the daemon */
+	KG_STATE_CLOSED,     /* kg_consumer_close() was called, or an error ended the consumer */
 };
 
-/* The state and, if text is not NULL, what it waits for: valid until the next call. Never blocks. */
+/*
+ * The state. Never blocks.
+ *	text		out, may be NULL: what it waits for; valid until the next call
+ */
 KG_API enum kg_state kg_consumer_state(const struct kg_consumer *c, const char **text);
 
 /*
- * Ends delivery, has what was marked committed, and disconnects. Blocks until the broker has answered, at
- * most request.timeout. Marked = committed when it answers 0. Calling it again answers 0.
- * 0, KG_ERR_COMMIT, KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED, KG_ERR_MEMORY, KG_ERR_FORKED, or what ended the consumer
- * meanwhile. Closed in every case.
+ * Ends delivery, has what was marked committed, and disconnects. Blocks until the broker has
+ * answered, at most request.timeout. Closed in every case. Marked = committed when it answers 0,
+ * which it also does when called again.
+ * 0, KG_ERR_COMMIT, KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED, KG_ERR_MEMORY, KG_ERR_FORKED, or what
+ * ended the consumer meanwhile.
  */
 KG_API int kg_consumer_close(struct kg_consumer *c);
 
-/* Frees the consumer. Without a close before, the daemon takes what it was sent and sees us go. NULL is fine. Always NULL. */
+/*
+ * Frees the consumer and all that belongs to it. Without a close before, marks are sent but nobody
+ * waits for their commit. Never blocks. NULL is fine. Always NULL.
+ */
 KG_API struct kg_consumer *kg_consumer_free(struct kg_consumer *c);
 
-/* The last error on this consumer, with text and hint; code KG_OK: none. Valid until the next call. */
+/* The last error of this consumer; code KG_OK: none. Valid until the next call. Never NULL. */
 KG_API const struct kg_error *kg_consumer_error(const struct kg_consumer *c);
 
 /* ---- event loops ----------------------------------------------------------------------------- */
 
-/* A descriptor to poll, the same for the consumer's life, not to be read or closed; -1 in a forked child. */
+/*
+ * A descriptor to poll, the same for the consumer's life, not to be read or closed; -1 in a forked
+ * child.
+ */
 KG_API int kg_consumer_get_fd(const struct kg_consumer *c);
 
 /* Events to poll it for, as of poll(2). */
 KG_API short kg_consumer_get_events(const struct kg_consumer *c);
 
 /*
- * How long to poll at most, for poll(2): 0 while something is buffered, or marked and not sent, or an event came outside
- * of kg_consumer_process(); -1 for ever. Ask before every poll: it changes with what was done since.
+ * How long to poll at most, for poll(2). 0: something is buffered, or marked and not sent, or an
+ * event came outside of kg_consumer_process(); -1: for ever. It changes with what was done since,
+ * so ask before every poll.
  */
 KG_API int kg_consumer_get_timeout_ms(const struct kg_consumer *c);
 
 /*
- * Sends what waits, reads what came, reconnects when it is time. Never blocks. Messages that were handed out
- * stay valid. 0; KG_ERR_MEMORY, which loses nothing and may pass; or an error that stays: KG_ERR_CLOSED, _FORKED,
- * _PROTOCOL, or what the daemon ended us with.
+ * Sends what waits, reads what came, reconnects when it is time. Never blocks. Messages that were
+ * handed out stay valid.
+ * 0; KG_ERR_MEMORY, which may pass; or an error that stays: KG_ERR_CLOSED, _FORKED, _PROTOCOL, or
+ * what the daemon ended the consumer with.
  */
 KG_API int kg_consumer_process(struct kg_consumer *c);
 
@@ -212,9 +239,9 @@ KG_API int kg_consumer_process(struct kg_consumer *c);
 
 enum kg_timestamp_type { KG_TIMESTAMP_NONE, KG_TIMESTAMP_CREATE, KG_TIMESTAMP_LOG_APPEND };
 
-/* A message. Everything it points to belongs to the consumer and is valid as the call says that gave it. */
+/* A message. What it points to is the consumer's, valid as the call says that gave the message. */
 struct kg_message {
-	const char *topic;
+	const char *topic; /* valid for the consumer's life */
 	int32_t partition;
 	int32_t timestamp_type; /* enum kg_timestamp_type */
 	int64_t offset;
@@ -242,25 +269,34 @@ struct kg_header {
 
 /*
  * The next message that has already arrived. Never blocks, reads no socket when one is buffered.
- * Valid until the next call of next, next_batch or receive, over reconnects too.
+ * Valid until the next call of next, next_batch or receive, over reconnects and close too.
+ *	m		out; not NULL
  * 1: there is one; 0: none now; below 0 as kg_consumer_process().
  */
 KG_API int kg_consumer_next(struct kg_consumer *c, struct kg_message *m);
 
 /*
- * The same for up to max messages of one partition, in order (so a mark of the last covers all), all valid until the
- * next call. Their number, 0, or below 0.
+ * The same for up to max messages of one partition, in order (so a mark of the last covers all),
+ * all valid until the next call. Their number, 0, or below 0 as kg_consumer_process().
  */
 KG_API int kg_consumer_next_batch(struct kg_consumer *c, struct kg_message *m, size_t max);
 
-/* Like next, but waits up to timeout_ms (-1: for ever; 0: not) for one. A signal ends the wait with 0. */
+/*
+ * Like next, but waits up to timeout_ms (-1: for ever; 0: not) for one. A signal ends the wait with
+ * 0.
+ */
 KG_API int kg_consumer_receive(struct kg_consumer *c, struct kg_message *m, int timeout_ms);
 
-/* Header i of a message, 0 <= i < n_headers, in the producer's order. 0 or KG_ERR_ARGUMENT. */
+/*
+ * Header i of a message, 0 <= i < n_headers, in the producer's order. Valid like the message.
+ *	header		out
+ * 0 or KG_ERR_ARGUMENT.
+ */
 KG_API int kg_message_get_header(const struct kg_message *m, size_t i, struct kg_header *header);
 
 /* The last header of that name. 1: found; 0: none. */
-KG_API int kg_message_find_header(const struct kg_message *m, const char *name, struct kg_header *header);
+KG_API int kg_message_find_header(const struct kg_message *m, const char *name,
+				  struct kg_header *header);
 
 /* ---- marks and commits ----------------------------------------------------------------------- */
 
@@ -273,31 +309,41 @@ enum kg_verdict {
 };
 
 /*
- * Marks a message as done, and all below it in its partition. Never blocks: the daemon hears of it with the next
- * call that talks to it, and commits it within commit.interval. m may be a copy whose payload is gone.
- * metadata: committed with it, UTF-8, may be NULL; brokers take 4096 bytes by default.
- * 0 also when the claim is gone by now (it counts as stale then), KG_ERR_ARGUMENT, _MEMORY, _CLOSED, _FORKED.
+ * Marks a message as done, and all below it in its partition. Never blocks: the daemon hears of it
+ * with the next call that talks to it, and commits it within commit.interval.
+ *	m		may be a copy whose payload is gone
+ *	metadata	committed with it, at most 32767 bytes (brokers take 4096 by default); may
+ *			be NULL. Without it nothing is allocated.
+ * 0, also when the claim is gone by now: then the mark does not count. KG_ERR_ARGUMENT, _MEMORY,
+ * _CLOSED, _FORKED.
  */
-KG_API int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m, const char *metadata);
+KG_API int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m,
+			    const char *metadata);
 
 /*
- * The same by topic, partition and offset. With verdict NULL it never blocks. Else it waits for the daemon's answer,
- * at most request.timeout, and stores it: one of kg_verdict.
- * Also KG_ERR_TIMEOUT, and KG_ERR_DISCONNECTED: then the mark is kept and said again when the daemon is back.
+ * The same by topic, partition and offset; the message need not have been delivered here.
+ *	verdict		NULL: never blocks. Else out: one of kg_verdict; waits for the daemon's
+ *			answer, at most request.timeout.
+ * As kg_consumer_mark(), and with a verdict KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED (the mark is kept
+ * and said again when the daemon is back), or what ended the consumer meanwhile. Without a verdict
+ * an offset below 0 is KG_ERR_ARGUMENT, and a partition that is not held is 0.
  */
-KG_API int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int32_t partition, int64_t offset,
-				   const char *metadata, int *verdict);
+KG_API int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int32_t partition,
+				   int64_t offset, const char *metadata, int *verdict);
 
 /*
- * Commits what is marked, and waits for the broker's answer, at most timeout_ms (-1: request.timeout).
- * 0; KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _MEMORY, _CLOSED, _FORKED, _DISCONNECTED, or
- * what ended the consumer meanwhile.
+ * Commits what is marked, and waits for the broker's answer, at most timeout_ms (-1:
+ * request.timeout), over reconnects too.
+ * 0, KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _DISCONNECTED, _MEMORY,
+ * _CLOSED, _FORKED, or what ended the consumer meanwhile.
  */
 KG_API int kg_consumer_commit(struct kg_consumer *c, int timeout_ms);
 
 /*
- * The same without waiting: the answer is a KG_EVENT_COMMITTED with this request number (out, may be NULL), after
- * request.timeout at the latest. 0, KG_ERR_OVERFLOW when 256 wait, _MEMORY, _CLOSED, _FORKED.
+ * The same without waiting: the answer is a KG_EVENT_COMMITTED with this request number, after
+ * request.timeout at the latest.
+ *	request		out, may be NULL
+ * 0, KG_ERR_OVERFLOW when 256 wait already, _MEMORY, _CLOSED, _FORKED.
  */
 KG_API int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request);
 
@@ -310,32 +356,39 @@ KG_API int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request);
 struct kg_claim {
 	const char *topic;
 	int32_t partition;
-	int paused;	     /* 1: kg_consumer_pause() holds it */
-	int64_t initial;     /* where it began: an offset, or KG_OFFSET_EARLIEST or _LATEST */
-	int64_t start;	     /* offset of its first message at that time */
-	int64_t committed;   /* committed offset when it was handed to us; -1: none */
+	int paused;	      /* 1: kg_consumer_pause() holds it */
+	int64_t initial;      /* where it began: an offset, or KG_OFFSET_EARLIEST or _LATEST */
+	int64_t start;	      /* offset of its first message at that time */
+	int64_t committed;    /* committed offset when it was handed to us; -1: none */
 	const char *metadata; /* committed with it, metadata_bytes long; NULL: none */
 	size_t metadata_bytes;
-	int64_t high;	     /* high water mark when it was handed to us; -1: unknown */
-	int64_t marked;	     /* highest mark here; -1: none */
+	int64_t high;	/* high water mark when it was handed to us; -1: unknown */
+	int64_t marked; /* highest mark here; -1: none */
 };
 
 /*
- * The claims, sorted by topic and partition; without those that are being released. Valid until the next call.
- * Their number. claims: out, may be NULL. Empty after close.
+ * The claims, sorted by topic and partition, without those that are being released. Empty after
+ * close and while there is no connection. Never blocks.
+ *	claims		out, may be NULL; valid until the next call
+ * Their number.
  */
 KG_API size_t kg_consumer_assignment(struct kg_consumer *c, const struct kg_claim **claims);
 
 /*
- * Stops or resumes sending of a claim; topic NULL: of all. Messages that have arrived are set aside and come first
- * after resume. Gone with the claim. Never blocks. 0, KG_ERR_NO_CLAIM, _MEMORY, _CLOSED, _FORKED.
+ * Stops or resumes sending of a claim. Messages that have arrived are set aside and come first
+ * after resume. A pause is gone with its claim. Never blocks.
+ *	topic		NULL: all claims
+ * 0, KG_ERR_NO_CLAIM, _MEMORY, _CLOSED, _FORKED.
  */
 KG_API int kg_consumer_pause(struct kg_consumer *c, const char *topic, int32_t partition);
 KG_API int kg_consumer_resume(struct kg_consumer *c, const char *topic, int32_t partition);
 
 /*
- * Says that nothing more will be marked of a claim that is being released, so that the rebalance need not wait for
- * dwell.time. Done by itself when the last message handed out is marked. topic NULL: all. 0 as above.
+ * Says that nothing more will be marked of a claim that is being released, so that the rebalance
+ * need not wait for dwell.time. Done by itself when the last message handed out is marked. Never
+ * blocks.
+ *	topic		NULL: all that are being released
+ * 0, KG_ERR_NO_CLAIM, _CLOSED, _FORKED.
  */
 KG_API int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition);
 
@@ -344,25 +397,29 @@ KG_API int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t pa
 enum kg_event_type {
 	KG_EVENT_STATE,	    /* kg_consumer_state() changed */
 	KG_EVENT_ASSIGNED,  /* topic, partition: a claim came */
-	KG_EVENT_RELEASING, /* topic, partition: a claim will end; mark what you have, dwell_ms is left */
+	KG_EVENT_RELEASING, /* topic, partition: it will end; dwell_ms is left to mark */
 	KG_EVENT_RELEASED,  /* topic, partition: it has ended */
 	KG_EVENT_COMMITTED, /* request, error: answer to kg_consumer_commit_start() */
-	KG_EVENT_ERROR,	    /* error, context, and topic and partition if it belongs to one; asked for by errors = yes */
+	KG_EVENT_ERROR,	    /* error, context, and topic and partition if it belongs to one; with
+			       errors = yes */
 };
 
 struct kg_event {
 	enum kg_event_type type;
-	const char *topic;   /* or NULL */
-	int32_t partition;   /* or -1 */
+	const char *topic; /* or NULL; valid for the consumer's life */
+	int32_t partition; /* or -1 */
 	uint32_t request;
 	uint32_t dwell_ms;
-	const char *context; /* heartbeat, topics, commit, rebalance, partition, group, other; or NULL */
+	const char *context; /* heartbeat, topics, commit, rebalance, partition, group, protocol or
+				other; or NULL; static */
 	struct kg_error error;
 };
 
 /*
- * The next event. Not reading them blocks nothing: the library keeps the last 256 and counts the rest, which is
- * told as KG_ERR_OVERFLOW. Valid until the next call of this function. 1: there is one; 0: none. Never blocks.
+ * The next event. Never blocks. Not reading them blocks nothing: the library keeps the last 256 and
+ * counts the rest, which is told first as KG_ERR_OVERFLOW.
+ *	event		out; not NULL
+ * 1: there is one; 0: none.
  */
 KG_API int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event);
 
