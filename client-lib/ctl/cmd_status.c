@@ -64,6 +64,16 @@ static void print_daemon(const struct ctl *ctl, const json_t *daemon)
 	       value_text(daemon, "log_level", "-"), value_text(daemon, "config", "-"));
 }
 
+static void print_last_error(const json_t *element, const char *name, const char *text)
+{
+	const char *error = value_text(element, "last_error", "");
+	long long n = value_number(element, "errors", 1);
+
+	if (*error && strcmp(error, text) != 0)
+		printf(n > 1 ? "%s: last of %lld errors: %s\n" : "%s: %lld error: %s\n", name, n,
+		       error);
+}
+
 /* "name: text" for each element that has one. */
 static void print_texts(json_t *elements)
 {
@@ -74,13 +84,10 @@ static void print_texts(json_t *elements)
 	{
 		const char *name = value_text(element, "name", "-");
 		const char *text = value_text(element, "text", "");
-		const char *error = value_text(element, "last_error", "");
 
 		if (*text)
 			printf("%s: %s\n", name, text);
-		if (*error)
-			printf("%s: last of %lld errors: %s\n", name,
-			       (long long)value_number(element, "errors", 1), error);
+		print_last_error(element, name, text);
 	}
 }
 
