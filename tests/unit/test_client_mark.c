@@ -4,6 +4,7 @@
 #include "tests/unit/test_client_fake.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct fake *fake_of(void **state)
@@ -208,6 +209,27 @@ static void test_a_mark_beyond_what_was_handed_out_hides_no_other(void **state)
 	kg_consumer_free(c);
 }
 
+static void test_a_mark_beyond_is_overtaken(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c = open_with_messages(f);
+	const struct kg_claim *claims;
+	struct kg_message m;
+
+	kg_consumer_mark_offset(c, "t", 0, 101, "far", NULL);
+	kg_consumer_process(c);
+	expect_one(f, 1, 7, 101, "far");
+	next(c, &m);
+	next(c, &m);
+	next(c, &m);
+	kg_consumer_mark(c, &m, NULL);
+	kg_consumer_process(c);
+	expect_one(f, 1, 7, 102, NULL);
+	kg_consumer_assignment(c, &claims);
+	assert_int_equal(claims[0].marked, 102);
+	kg_consumer_free(c);
+}
+
 static void test_what_nobody_holds(void **state)
 {
 	struct fake *f = fake_of(state);
@@ -289,6 +311,38 @@ static void test_a_verdict_that_does_not_come(void **state)
 	kg_consumer_process(c);
 	assert_int_equal(kg_consumer_mark_offset(c, "t", 0, 105, NULL, &verdict), KG_ERR_TIMEOUT);
 	assert_int_equal(verdict, -1);
+	kg_consumer_free(c);
+}
+
+static void accept_mark(struct fake *f)
+{
+	const struct kgp_number accepted = {KGP_VERDICT_ACCEPTED};
+	struct kgp_marked m = {.verdicts = {.items = &accepted, .n = 1}};
+	union kgp_body b = {0};
+
+	fake_expect(f, KGP_T_mark, &b);
+	m.request = b.mark.request;
+	fake_put(f, KGP_T_marked, &m);
+	fake_send(f);
+}
+
+static void test_an_accepted_mark_of_all_that_was_handed_out_is_the_end_of_a_release(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c = open_with_messages(f);
+	struct kg_message m;
+	int verdict = -1;
+
+	next(c, &m);
+	fake_put_release(f, 1);
+	fake_send(f);
+	kg_consumer_process(c);
+	fake_start(f, accept_mark);
+	assert_int_equal(kg_consumer_mark_offset(c, "t", 0, 100, "m", &verdict), 0);
+	fake_join(f);
+	assert_int_equal(kg_consumer_get_timeout_ms(c), 0);
+	kg_consumer_process(c);
+	fake_expect(f, KGP_T_done, NULL);
 	kg_consumer_free(c);
 }
 
@@ -445,6 +499,70 @@ static void test_close_says_the_marks_and_may_be_called_twice(void **state)
 	assert_null(kg_consumer_free(NULL));
 }
 
+static void close_with_a_release_on_the_way(struct fake *f)
+{
+	union kgp_body b = {0};
+
+	fake_put_release(f, 1); /* it has not seen CLOSE yet */
+	fake_send(f);
+	fake_expect(f, KGP_T_close, &b);
+	fake_put_release(f, 2);
+	fake_put_released(f, 1);
+	fake_put_released(f, 2);
+	fake_put_reply(f, b.close.request, 0, NULL);
+	fake_send(f);
+	fake_expect_eof(f);
+}
+
+static void test_nothing_is_said_behind_close(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c = open_with_messages(f);
+
+	fake_start(f, close_with_a_release_on_the_way);
+	assert_int_equal(kg_consumer_close(c), 0);
+	fake_join(f);
+	kg_consumer_free(c);
+}
+
+static void read_late(struct fake *f)
+{
+	const struct kgp_info *info;
+	union kgp_body b = {0};
+	struct pollfd p = {f->fd, POLLIN, 0};
+	unsigned n_entries = 0;
+
+	poll(&p, 1, 5000); /* it fills up from here on */
+	while (fake_next(f, &info, &b) && info->type == KGP_T_mark)
+		n_entries += b.mark.entries.n;
+	if (n_entries != 300 || info->type != KGP_T_commit)
+		snprintf(f->failure, sizeof(f->failure), "%u marks before the commit", n_entries);
+	fake_put_reply(f, b.commit.request, 0, NULL);
+	fake_send(f);
+}
+
+static void test_a_commit_waits_behind_more_marks_than_the_socket_takes(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c = fake_open(f);
+	char *metadata = malloc(30001);
+	int i;
+
+	memset(metadata, 'x', 30000);
+	metadata[30000] = 0;
+	for (i = 0; i < 300; i++)
+		fake_put_assign(f, (unsigned)i + 1, "many", (unsigned)i, 1, 0, -1);
+	fake_send(f);
+	kg_consumer_process(c);
+	for (i = 0; i < 300; i++)
+		assert_int_equal(kg_consumer_mark_offset(c, "many", i, 5, metadata, NULL), 0);
+	fake_start(f, read_late);
+	assert_int_equal(kg_consumer_commit(c, -1), 0);
+	fake_join(f);
+	free(metadata);
+	kg_consumer_free(c);
+}
+
 static void refuse_close(struct fake *f)
 {
 	union kgp_body b = {0};
@@ -494,14 +612,18 @@ int main(void)
 		TEST(test_arguments_of_a_mark),
 		TEST(test_large_metadata_of_many_claims_is_split_below_the_limit),
 		TEST(test_a_mark_beyond_what_was_handed_out_hides_no_other),
+		TEST(test_a_mark_beyond_is_overtaken),
 		TEST(test_what_nobody_holds),
 		TEST(test_a_verdict_is_the_daemons),
 		TEST(test_a_verdict_that_does_not_come),
+		TEST(test_an_accepted_mark_of_all_that_was_handed_out_is_the_end_of_a_release),
 		TEST(test_a_commit_covers_the_marks_before_it),
 		TEST(test_an_event_that_came_with_an_answer_does_not_sleep),
 		TEST(test_a_commit_without_waiting_ends_as_an_event),
 		TEST(test_commits_without_an_answer),
 		TEST(test_close_says_the_marks_and_may_be_called_twice),
+		TEST(test_nothing_is_said_behind_close),
+		TEST(test_a_commit_waits_behind_more_marks_than_the_socket_takes),
 		TEST(test_close_says_when_the_last_commit_failed),
 		TEST(test_free_without_close_sends_the_marks),
 	};

@@ -102,29 +102,38 @@ static int put_credit(struct kg_consumer *c)
 	return -ENOMEM;
 }
 
-/* A request goes out when all marks before it have; behind a CLOSE goes nothing. */
+/* Behind a CLOSE goes nothing. */
+static bool may_speak(const struct kg_consumer *c)
+{
+	return c->session == SESSION_OPEN && !(c->closing && !c->requests.n_unsent);
+}
+
+/* A request goes out when all marks before it have. */
 static int put_all(struct kg_consumer *c)
 {
-	int r;
+	int r = marks_put(c);
 
-	if (c->closing && !c->requests.n_unsent)
-		return 0;
-	r = marks_put(c);
 	if (!r && TAILQ_EMPTY(&c->claims.dirty))
 		r = requests_put(&c->requests, &c->connection);
 	return r ? r : put_credit(c);
 }
 
+/* As long as the socket takes it: what is left waits for room, and the socket is watched for that.
+ */
 int session_send(struct kg_consumer *c)
 {
+	bool more;
 	int r = 0;
 
 	if (c->session == SESSION_DOWN)
 		return 0;
-	if (c->session == SESSION_OPEN)
-		r = put_all(c);
-	if (connection_unsent_bytes(&c->connection))
-		connection_flush(&c->connection);
+	do {
+		if (may_speak(c))
+			r = put_all(c);
+		if (connection_unsent_bytes(&c->connection))
+			connection_flush(&c->connection);
+		more = !TAILQ_EMPTY(&c->claims.dirty) && connection_has_room(&c->connection);
+	} while (!r && more && may_speak(c));
 	return r ? error_set(&c->error, KG_ERR_MEMORY, "no memory for what is to be sent") : 0;
 }
 
