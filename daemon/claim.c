@@ -32,7 +32,7 @@ static void send_assign(struct claim *claim)
 				.initial = p->initial == KAFKA_OFFSET_NONE ? o->resume : p->initial,
 				.start = o->resume,
 				.committed = o->committed,
-				.metadata = kgp_text(o->committed_metadata),
+				.metadata = offsets_get_committed_metadata(o),
 				.high = partition_get_end(p),
 			});
 }
@@ -89,10 +89,10 @@ static void on_dwell(evutil_socket_t fd, short what, void *arg)
 	daemon_check_drained(g->daemon);
 }
 
-/* Nothing was sent that is not marked: there is nothing to wait for. */
+/* Nothing was sent that is not marked, and no mark is on its way: there is nothing to wait for. */
 static bool is_finished(const struct claim *claim)
 {
-	return offsets_is_done(&claim->partition->offsets);
+	return offsets_is_done(&claim->partition->offsets) && !claim->consumer->connection->held;
 }
 
 void claim_release(struct claim *claim, uint32_t dwell_ms, const char *reason)

@@ -130,7 +130,7 @@ static struct kafka_tp *collect(struct group *g, size_t *n)
 			.topic = p->topic,
 			.partition = p->id,
 			.offset = p->offsets.committing,
-			.metadata = kgp_text(p->offsets.committed_metadata),
+			.metadata = offsets_get_committing_metadata(&p->offsets),
 		};
 	}
 	return list;

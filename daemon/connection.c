@@ -30,6 +30,7 @@
 
 enum {
 	READ_BYTES = 65536,
+	SEND_BYTES = 1 << 20,
 	CONTROL_BYTES =
 		1 << 20, /* beyond the limit for batches: more means the peer does not read */
 	SLOW_READER_US = 30000000,
@@ -232,7 +233,7 @@ void connection_fatal(struct connection *c, unsigned code, const char *context, 
 				.fatal = true,
 				.context = kgp_text(context),
 				.partition = -1,
-				.text = kgp_text(text),
+				.text = kgp_text_for_peer(text),
 			});
 	if (c->dead)
 		return;
@@ -260,7 +261,7 @@ static void cut_frames(struct connection *c)
 	ssize_t n;
 	int r;
 
-	while (!is_ending(c)) {
+	while (!is_ending(c) && !c->held) {
 		n = evbuffer_copyout(c->in, header, sizeof(header));
 		r = n > 0 ? kgp_frame_peek(header, (size_t)n, KGP_FRAME_MAX_CLIENT, &size)
 			  : KGP_FRAME_PARTIAL;
@@ -281,6 +282,24 @@ static void cut_frames(struct connection *c)
 	}
 }
 
+void connection_hold(struct connection *c)
+{
+	c->held = true;
+	event_del(c->read_event);
+}
+
+void connection_go_on(struct connection *c)
+{
+	c->held = false;
+	if (c->dead) {
+		event_active(c->timer, EV_TIMEOUT, 0);
+		return;
+	}
+	if (!c->farewell)
+		event_add(c->read_event, NULL);
+	cut_frames(c);
+}
+
 /* Reads once. > 0: there may be more. */
 static int read_some(struct connection *c)
 {
@@ -288,7 +307,7 @@ static int read_some(struct connection *c)
 
 	if (n > 0) {
 		cut_frames(c);
-		return !is_ending(c);
+		return !is_ending(c) && !c->held;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -318,11 +337,13 @@ static void on_exit_of_process(evutil_socket_t fd, short what, void *arg)
 /* What it said before it went still counts: marks above all. */
 static void hear_last_words(struct connection *c)
 {
-	if (c->farewell || !c->hello)
+	if (c->farewell || !c->hello || c->held)
 		return;
 	c->mute = true;
 	c->dead = false;
-	connection_read_to_end(c);
+	cut_frames(c);
+	if (!c->held)
+		connection_read_to_end(c);
 	c->dead = true;
 }
 
@@ -332,7 +353,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	if (is_ending(c)) {
 		hear_last_words(c);
-		connection_free(c);
+		if (!c->held || c->farewell)
+			connection_free(c);
 	} else if (!c->hello)
 		connection_fatal(c, KGP_E_HANDSHAKE, "protocol", kgp_error_text(KGP_E_HANDSHAKE));
 }
@@ -372,6 +394,14 @@ static int open_pid_fd(int fd, pid_t pid)
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pid_fd, &size))
 		return pid_fd;
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+/* As much as the kernel gives: a batch should not need two writes. */
+static void widen(int fd)
+{
+	int bytes = SEND_BYTES;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static int read_peer(struct connection *c)
@@ -457,6 +487,7 @@ int connection_new(struct daemon *d, int fd)
 	if (c) {
 		*c = (struct connection){
 			.daemon = d, .fd = fd, .pid_fd = -1, .opened_us = now_us()};
+		widen(fd);
 		r = read_peer(c);
 	}
 	if (!r)

@@ -35,6 +35,7 @@ struct connection {
 	bool hello;			      /* HELLO came */
 	bool big;			      /* a message larger than a batch is on its way */
 	bool farewell; /* a fatal ERROR was sent: nothing is read, closed when it is out */
+	bool held;     /* see connection_hold() */
 	bool mute;     /* the peer is gone: it is only listened to */
 	bool refused;  /* OPEN was refused: what was sent behind it is ignored until the next */
 	bool dead;     /* to be freed by its timer, at the next turn of the loop */
@@ -56,6 +57,10 @@ bool connection_has_room(const struct connection *c); /* for a batch */
 void connection_fatal(struct connection *c, unsigned code, const char *context, const char *text);
 void connection_drop(struct connection *c, const char *reason);
 void connection_read_to_end(struct connection *c);
+
+/* A frame waits for an answer from Kafka: the frames behind it, and the end, wait too. */
+void connection_hold(struct connection *c);
+void connection_go_on(struct connection *c);
 void connection_tick(struct connection *c);
 size_t connection_get_pending_bytes(const struct connection *c);
 

@@ -127,7 +127,7 @@ void consumer_send_state(struct consumer *c)
 	const char *text, *state = group_get_state(c->group, &text);
 
 	connection_send(c->connection, KGP_T_state,
-			&(struct kgp_state){kgp_text(state), kgp_text(text)});
+			&(struct kgp_state){kgp_text(state), kgp_text_for_peer(text)});
 }
 
 /* Bounded: who does not read its errors is told later how many there were. */
@@ -154,6 +154,6 @@ void consumer_send_error(struct consumer *c, unsigned code, const char *context,
 				.context = kgp_text(context),
 				.topic = kgp_text(topic),
 				.partition = partition,
-				.text = kgp_text(text),
+				.text = kgp_text_for_peer(text),
 			});
 }

@@ -19,7 +19,7 @@
 
 #include <stdio.h>
 
-enum { TURN_MESSAGES = 500, RECORD_SLACK = 64 };
+enum { TURN_MESSAGES = 500, RECORD_SLACK = 128 };
 
 static struct kgp_buf frame, headers; /* memory is kept from turn to turn */
 
@@ -122,6 +122,10 @@ static enum sent send_one(struct turn *t, struct kafka_message *m)
 	size = r->key.size + r->value.size + headers.len + RECORD_SLACK;
 	if (size > t->target && r->value.data)
 		return send_big(t, m, bytes);
+	if (size > t->claim->consumer->connection->max_frame) {
+		block(t, r, size);
+		return BLOCKED;
+	}
 	if (t->open && frame.len + size > t->target) {
 		flush(t);
 		if (!connection_has_room(t->claim->consumer->connection))

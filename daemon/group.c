@@ -318,6 +318,15 @@ void group_drop_resume(struct group *g, struct resume *r)
 	free(r);
 }
 
+static char *copy_bytes(struct kgp_bytes bytes)
+{
+	char *copy = bytes.data ? malloc(bytes.size + 1) : NULL;
+
+	if (copy)
+		memcpy(copy, bytes.data, bytes.size);
+	return copy;
+}
+
 static int keep_resume(struct group *g, const struct resume *like, struct kgp_bytes metadata)
 {
 	struct resume *r;
@@ -330,7 +339,8 @@ static int keep_resume(struct group *g, const struct resume *like, struct kgp_by
 		return -ENOMEM;
 	*r = *like;
 	r->topic = strdup(like->topic);
-	r->metadata = metadata.data ? strndup(metadata.data, metadata.size) : NULL;
+	r->metadata = copy_bytes(metadata);
+	r->metadata_bytes = metadata.size;
 	TAILQ_INSERT_TAIL(&g->resumes, r, link);
 	g->n_resumes++;
 	if (r->topic && (r->metadata || !metadata.data))
@@ -339,7 +349,22 @@ static int keep_resume(struct group *g, const struct resume *like, struct kgp_by
 	return -ENOMEM;
 }
 
-/* Applied at once when the partition's committed offset is known, else kept until it is. */
+static bool is_resolved(const struct partition *p)
+{
+	return p->state != PARTITION_NEW && p->state != PARTITION_COMMITTED;
+}
+
+/* What lies beyond the end of the log was marked in another life of the topic. */
+static int apply_resume(struct partition *p, const struct resume *r, struct kgp_bytes metadata)
+{
+	int64_t end = partition_get_end(p);
+
+	if (end >= 0 && r->offset >= end)
+		return KGP_VERDICT_OUT_OF_RANGE;
+	return offsets_resume(&p->offsets, r->epoch, r->offset, r->committed, metadata);
+}
+
+/* Applied at once when it is known where the partition stands, else kept until it is. */
 int group_add_resume(struct group *g, const char *topic, int32_t partition, uint64_t epoch,
 		     int64_t offset, int64_t committed, struct kgp_bytes metadata)
 {
@@ -352,8 +377,8 @@ int group_add_resume(struct group *g, const char *topic, int32_t partition, uint
 		.committed = committed,
 	};
 
-	if (p && p->state != PARTITION_NEW)
-		return offsets_resume(&p->offsets, epoch, offset, committed, metadata);
+	if (p && is_resolved(p))
+		return apply_resume(p, &like, metadata);
 	return keep_resume(g, &like, metadata);
 }
 
@@ -366,8 +391,7 @@ void group_apply_resumes(struct group *g, struct partition *p)
 		next = TAILQ_NEXT(r, link);
 		if (r->partition != p->id || strcmp(r->topic, p->topic))
 			continue;
-		v = offsets_resume(&p->offsets, r->epoch, r->offset, r->committed,
-				   kgp_text(r->metadata));
+		v = apply_resume(p, r, kgp_bytes(r->metadata, r->metadata_bytes));
 		log_write(LOG_DEBUG,
 			  LOG_ABOUT(.group = group_get_name(g), .topic = p->topic,
 				    .partition = p->id),

@@ -41,7 +41,8 @@ struct interest {
 /* A mark that waits for its partition: of a RESUME, or of a release whose commit failed. */
 struct resume {
 	TAILQ_ENTRY(resume) link;
-	char *topic, *metadata; /* owned */
+	char *topic, *metadata; /* owned; metadata NULL: none */
+	size_t metadata_bytes;
 	int32_t partition;
 	uint64_t epoch;
 	int64_t offset, committed;

@@ -46,9 +46,7 @@ struct kafka {
 };
 
 enum {
-	VERSION_BATCH_OK = 0x02010100,	  /* batches lose no messages, single calls became slow */
 	VERSION_BACKOFF = 0x02020000,	  /* has fetch.queue.backoff.ms */
-	VERSION_TELEMETRY = 0x02050000,	  /* pushes metrics unless told not to */
 	VERSION_COOPERATIVE = 0x020a0100, /* a commit in a cooperative rebalance loses nothing */
 };
 
@@ -135,13 +133,22 @@ const char *const *kafka_setting_names(void)
 	return names;
 }
 
+/* Not KIP-848, whose brokers decide what the classic protocol leaves to members. */
+static bool is_classic(const rd_kafka_conf_t *conf)
+{
+	char protocol[32] = "";
+	size_t n = sizeof(protocol);
+
+	return rd_kafka_conf_get(conf, "group.protocol", protocol, &n) != RD_KAFKA_CONF_OK ||
+	       strcmp(protocol, "consumer") != 0;
+}
+
 /* What the daemon needs whatever the file says; the file may not name these. */
 static int set_fixed(rd_kafka_conf_t *conf, const struct kafka_options *o, char *why, size_t size)
 {
 	static const char *const strategies[] = {"range", "roundrobin", "cooperative-sticky"};
-	char session[32], heartbeat[32], protocol[32] = "";
-	size_t n = sizeof(protocol);
-	bool classic;
+	char session[32], heartbeat[32];
+	bool classic = is_classic(conf);
 	const struct {
 		const char *key, *value;
 		bool wanted;
@@ -153,10 +160,7 @@ static int set_fixed(rd_kafka_conf_t *conf, const struct kafka_options *o, char 
 		{"enable.partition.eof", "false", true},
 		{"log.queue", "true", true},
 		{"group.instance.id", o->instance_id, o->instance_id && *o->instance_id},
-		{"partition.assignment.strategy", strategies[o->strategy],
-		 (classic = rd_kafka_conf_get(conf, "group.protocol", protocol, &n) !=
-				    RD_KAFKA_CONF_OK ||
-			    strcmp(protocol, "consumer") != 0)},
+		{"partition.assignment.strategy", strategies[o->strategy], classic},
 		{"session.timeout.ms", session, classic},
 		{"heartbeat.interval.ms", heartbeat, classic},
 	};
@@ -179,10 +183,10 @@ static void set_defaults(rd_kafka_conf_t *conf, const struct kafka_options *o)
 {
 	static const char *const pairs[][2] = {
 		{"fetch.wait.max.ms", "50"},
-		{"queued.min.messages", "4000"},
+		{"queued.min.messages", "2000"},
 		{"queued.max.messages.kbytes", "8192"},
 		{"fetch.max.bytes", "4194304"},
-		{"max.partition.fetch.bytes", "524288"},
+		{"max.partition.fetch.bytes", "262144"},
 		{"topic.metadata.refresh.interval.ms", "30000"},
 		{"socket.keepalive.enable", "true"},
 		{"fetch.queue.backoff.ms", "10"}, /* from 2.2.0, unknown before */
@@ -306,6 +310,16 @@ static rd_kafka_topic_partition_list_t *to_list(const struct kafka_tp *tp, size_
 	return list;
 }
 
+/* Some clients count the NUL behind their text. */
+static struct kgp_bytes text_of(const rd_kafka_topic_partition_t *p)
+{
+	size_t n = p->metadata_size;
+
+	if (p->metadata && n && !((const char *)p->metadata)[n - 1])
+		n--;
+	return kgp_bytes(p->metadata, n);
+}
+
 /* Points into the list. NULL: empty, or no memory (*n tells). */
 static struct kafka_tp *from_list(const rd_kafka_topic_partition_list_t *list, size_t *n)
 {
@@ -321,7 +335,7 @@ static struct kafka_tp *from_list(const rd_kafka_topic_partition_list_t *list, s
 			.topic = p->topic,
 			.partition = p->partition,
 			.offset = p->offset,
-			.metadata = kgp_bytes(p->metadata, p->metadata_size),
+			.metadata = text_of(p),
 			.error = p->err ? rd_kafka_err2name(p->err) : NULL,
 		};
 	}
@@ -722,23 +736,18 @@ static void describe(struct kafka_message *out, rd_kafka_message_t *m)
 	out->error_class = classify(m->err);
 }
 
-/* Two ways because each library version has a fast one: see VERSION_BATCH_OK. */
+/*
+ * Before 2.1.0 a batch throws away what it holds when it meets the barrier of a seek, a pause or a
+ * rebalance, and the library goes on behind it. Here nothing depends on where the library goes on:
+ * after each of the three the partition is told an absolute offset, the one behind the last message
+ * that came out of this function.
+ */
 size_t kafka_queue_take(struct kafka_queue *q, struct kafka_message *out, size_t max)
 {
 	rd_kafka_message_t *messages[512];
 	ssize_t n;
 	size_t i;
 
-	if (version() < VERSION_BATCH_OK) {
-		for (i = 0; i < max; i++) {
-			rd_kafka_message_t *m = rd_kafka_consume_queue(q->rkqu, 0);
-
-			if (!m)
-				break;
-			describe(&out[i], m);
-		}
-		return i;
-	}
 	if (max > sizeof(messages) / sizeof(*messages))
 		max = sizeof(messages) / sizeof(*messages);
 	n = rd_kafka_consume_batch_queue(q->rkqu, 0, messages, max);

@@ -4,7 +4,8 @@
  *
  * An offset that was taken from Kafka in this epoch exists. Any other must lie below the end of the
  * log; when it does not lie below the end as known here, the end is asked for once, and the whole
- * MARK waits for the answer. Marks only rise, so one that waits may be overtaken. Owns the marks
+ * MARK waits for the
+ * answer, and with it the rest of what its client sent, so that a commit covers it. Owns the marks
  * that wait; they go with their consumer.
  */
 #include "daemon/marks.h"
@@ -113,17 +114,20 @@ static struct waiting *waiting_free(struct waiting *w)
 static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
 {
 	struct waiting *w = owner;
+	struct consumer *c = w->consumer;
+	struct connection *connection = c->connection;
 	struct kgp_list entries = {.wire = w->wire.data, .wire_bytes = w->wire.len, .n = w->n};
 	struct partition *p;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		p = group_find_partition(w->consumer->group, list[i].topic, list[i].partition);
+		p = group_find_partition(c->group, list[i].topic, list[i].partition);
 		if (p && !list[i].error)
 			p->end = list[i].end;
 	}
-	apply(w->consumer, w->request, entries, true);
+	apply(c, w->request, entries, true);
 	waiting_free(w);
+	connection_go_on(connection);
 }
 
 /* Is it beyond what is known to exist? */
@@ -154,7 +158,9 @@ static void wait_for_ends(struct consumer *c, uint32_t request, struct kgp_list 
 						ENDS_TIMEOUT_MS, false, on_ends, w)) {
 		waiting_free(w);
 		connection_drop(c->connection, "no memory");
+		return;
 	}
+	connection_hold(c->connection);
 }
 
 void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries)

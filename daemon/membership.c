@@ -73,11 +73,11 @@ static void keep_mark(struct group *g, struct partition *p)
 {
 	struct offsets *o = &p->offsets;
 
-	if (o->pending < 0 || o->mark < 0 || p->state == PARTITION_NEW)
+	if (o->pending <= 0 || p->state == PARTITION_NEW)
 		return;
 	p->state = PARTITION_NEW; /* so that it is kept, not applied to what goes */
-	group_add_resume(g, p->topic, p->id, UINT64_MAX, o->mark, o->committed,
-			 kgp_text(o->metadata));
+	group_add_resume(g, p->topic, p->id, UINT64_MAX, o->pending - 1, o->committed,
+			 offsets_get_metadata(o));
 }
 
 static void remove_partition(struct group *g, struct partition *p, const char *reason)

@@ -14,9 +14,11 @@
 #include "daemon/group.h"
 #include "daemon/log.h"
 
-#include <malloc.h>
+#include <jemalloc/jemalloc.h>
 #include <stdio.h>
 #include <unistd.h>
+
+const char *malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,metadata_thp:disabled";
 
 static uint64_t read_rss_bytes(void)
 {
@@ -57,6 +59,15 @@ static unsigned count_unpaused(struct daemon *d)
 	return n;
 }
 
+/* What was freed goes back to the system now, not when it has aged. */
+static void give_back(void)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "arena.%u.purge", (unsigned)MALLCTL_ARENAS_ALL);
+	mallctl(name, NULL, NULL, NULL, 0);
+}
+
 static void pause_some(struct daemon *d)
 {
 	unsigned n = count_unpaused(d) / 4 + 1, paused = 0;
@@ -68,7 +79,7 @@ static void pause_some(struct daemon *d)
 			break;
 		paused++;
 	}
-	malloc_trim(0);
+	give_back();
 	if (paused)
 		log_write(
 			LOG_WARNING, NULL,

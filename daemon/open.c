@@ -91,6 +91,11 @@ static unsigned find_group(struct opening *o)
 		 (const char *)m->cluster.data);
 	snprintf(o->group, sizeof(o->group), "%.*s", (int)m->group.size,
 		 (const char *)m->group.data);
+	if (memchr(m->cluster.data, 0, m->cluster.size) ||
+	    memchr(m->group.data, 0, m->group.size)) {
+		snprintf(o->why, sizeof(o->why), "a name has a NUL in it");
+		return KGP_E_FIELD;
+	}
 	if (!*o->group) {
 		snprintf(o->why, sizeof(o->why), "OPEN names no group");
 		return KGP_E_NO_GROUP;
@@ -256,7 +261,7 @@ void open_consumer(struct connection *c, union kgp_body *b)
 	const char *text = *o.why ? o.why : kgp_error_text(code);
 
 	c->refused = code != 0;
-	if (code == KGP_E_DENIED || code == KGP_E_FIELD) {
+	if (code && code < KGP_E_CONFLICT) {
 		connection_fatal(c, code, "protocol", text);
 		return;
 	}

@@ -242,18 +242,15 @@ int64_t partition_get_next(const struct partition *p)
 void partition_pause_for_memory(struct partition *p, bool pause)
 {
 	struct kafka_message m;
-	size_t n = 0;
 
 	if (p->paused_for_memory == pause || !p->queue || now_us() < p->hold_until_us)
 		return;
 	if (kafka_pause(p->group->kafka, p->topic, p->id, pause))
 		return;
 	p->paused_for_memory = pause;
-	while (pause && kafka_queue_take(p->queue, &m, 1)) {
+	while (pause && kafka_queue_take(p->queue, &m, 1))
 		kafka_message_deinit(&m);
-		n++;
-	}
-	if (n)
+	if (!pause)
 		kafka_queue_seek(p->queue, p->next);
 }
 

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REPLY_BYTES = 64 }; /* of a REPLY around its result */
+
 enum { FEATURES = 1u << KGP_FEATURE_core | 1u << KGP_FEATURE_query };
 
 static void fatal(struct connection *c, unsigned code, const char *text)
@@ -34,7 +36,7 @@ void session_reply(struct connection *c, uint32_t request, unsigned code, const 
 	struct kgp_reply reply = {.request = request, .code = code};
 
 	if (code)
-		reply.text = kgp_text(text ? text : kgp_error_text(code));
+		reply.text = kgp_text_for_peer(text ? text : kgp_error_text(code));
 	if (result)
 		reply.result = (struct kgp_any){result->data, result->len};
 	connection_send(c, KGP_T_reply, &reply);
@@ -110,8 +112,10 @@ static void on_resume(struct connection *c, union kgp_body *b)
 	struct consumer *consumer = c->consumer;
 	char topic[KGP_MAX_TOPIC + 1];
 
-	if (consumer->ready) {
-		fatal(c, KGP_E_OUT_OF_ORDER, "RESUME comes between OPEN and RESUME_END");
+	if (consumer->ready || memchr(m->topic.data, 0, m->topic.size)) {
+		fatal(c, consumer->ready ? KGP_E_OUT_OF_ORDER : KGP_E_FIELD,
+		      consumer->ready ? "RESUME comes between OPEN and RESUME_END"
+				      : "a topic has a NUL in it");
 		return;
 	}
 	snprintf(topic, sizeof(topic), "%.*s", (int)m->topic.size, (const char *)m->topic.data);
@@ -222,6 +226,10 @@ static void on_query(struct connection *c, union kgp_body *b)
 
 	if (result.failed)
 		session_reply(c, (uint32_t)m->request, KGP_E_MEMORY, NULL, NULL);
+	else if (result.len + REPLY_BYTES > c->max_frame)
+		session_reply(c, (uint32_t)m->request, KGP_E_BAD_QUERY,
+			      "the answer is larger than the client's max_frame: ask for one group",
+			      NULL);
 	else
 		session_reply(c, (uint32_t)m->request, code, NULL, code ? NULL : &result);
 	kgp_buf_deinit(&result);
