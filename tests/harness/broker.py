@@ -16,7 +16,8 @@ from pathlib import Path
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-import confluent_kafka
+
+from harness.library import newest_librdkafka
 
 TESTS = Path(__file__).resolve().parents[1]
 ANSWER_TIMEOUT_S = 30
@@ -38,20 +39,11 @@ class Mock:
         program = Path(builddir) / "client-lib/ctl/mock/kgroup-mock"
         self.process = subprocess.Popen(
             [program, "--stdin", "--with-parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, bufsize=1, env=dict(os.environ, **self._newer_librdkafka()))
+            text=True, bufsize=1, env=dict(os.environ, **newest_librdkafka(self.directory)))
         word, self.bootstrap = self._line().split()
         assert word == "bootstrap"
         self.hurt = set()  # API keys with errors waiting
         self.is_down = False
-
-    def _newer_librdkafka(self):
-        """The library in confluent-kafka's wheel, if it has one: same ABI, faster first join."""
-        wheel = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
-        found = sorted(wheel.glob("librdkafka-*.so.1"))
-        if not found:
-            return {}
-        os.symlink(found[0], Path(self.directory) / "librdkafka.so.1")
-        return {"LD_LIBRARY_PATH": f"{self.directory}:{wheel}"}
 
     def _line(self):
         if not select.select([self.process.stdout], [], [], ANSWER_TIMEOUT_S)[0]:

@@ -19,6 +19,7 @@ from harness.app import App
 from harness.client import Client
 from harness.daemon import Daemon
 from harness.hub import Hub
+from harness.library import newest_librdkafka
 
 _number = itertools.count(1)
 
@@ -26,7 +27,8 @@ _number = itertools.count(1)
 class Scene:
     """Group `g` of cluster `main` is in every daemon's file; group_id is its name in Kafka."""
 
-    def __init__(self, broker, witness, builddir, name):
+    def __init__(self, broker, witness, builddir, name, newest=False):
+        self.newest = newest  # daemons run on the newest librdkafka instead of Debian's
         self.broker, self.witness, self.builddir = broker, witness, Path(builddir)
         self.hub = Hub()
         plain = re.sub(r"[^a-zA-Z0-9]+", "_", name)[:60]
@@ -69,6 +71,7 @@ class Scene:
     def daemon(self, start=True, env=None, **sections):
         config = self.config(**sections)
         directory = self.directory / str(len(self.daemons))
+        env = {**(newest_librdkafka(self.directory) if self.newest else {}), **(env or {})}
         daemon = Daemon(self.hub, self.builddir / "daemon/kgroupd", directory, config, env)
         self.daemons.append(daemon)
         return daemon.start() if start else daemon

@@ -26,6 +26,8 @@ class Hanging(BaseException):
 
 def pytest_addoption(parser):
     parser.addoption("--broker", choices=["mock", "real"], default="mock", help="what to run on")
+    parser.addoption("--librdkafka", choices=["linked", "newest"], default="linked",
+                     help="what the daemons run on: as built, or that of confluent-kafka's wheel")
     parser.addoption("--builddir", default=str(TESTS.parent / "build"), help="meson's folder")
 
 
@@ -92,7 +94,8 @@ def witness(broker):
 
 @pytest.fixture
 def scene(request, bounded, broker, witness, builddir):
-    made = Scene(broker, witness, builddir, request.node.name.removeprefix("test_"))
+    made = Scene(broker, witness, builddir, request.node.name.removeprefix("test_"),
+                 newest=request.config.getoption("--librdkafka") == "newest")
     request.node.scene = made
     try:
         yield made

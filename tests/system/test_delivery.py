@@ -400,8 +400,9 @@ def test_a_committed_offset_that_retention_took_goes_on_at_the_earliest(scene):
 @real("the mock cannot delete records")
 def test_records_deleted_under_a_running_consumer_are_an_error_and_it_goes_on(scene):
     topic = scene.topic()
-    scene.witness.fill(topic, 0, 100, 1000)
-    scene.daemon(group={"kafka.queued.min.messages": "10", "kafka.fetch.message.max.bytes": "4000"})
+    for first in range(0, 100, 5):  # small batches: a batch is fetched as a whole
+        scene.witness.fill(topic, 0, 5, 1000, first=first)
+    scene.daemon(group={"kafka.queued.min.messages": "5", "kafka.fetch.message.max.bytes": "5000"})
     client = scene.consumer(topic, options={"window": None})
     client.credit(5, MIB)
     client.wait_messages(5)
@@ -452,6 +453,7 @@ def test_the_position_past_control_records_is_committed(scene):
         writer.begin_transaction()
         for i in range(3):
             writer.produce(topic, value=b"%d" % i, partition=0)
+        writer.flush(30)  # or an abort would only forget what was never sent
         end(30)
     scene.daemon(group={"kafka.isolation.level": "read_committed"})
     client = scene.consumer(topic)

@@ -133,8 +133,8 @@ def test_the_file_wins_over_the_client(scene):
 def test_join_always_joins_without_a_consumer(scene):
     topic = scene.topic(2)
     scene.daemon(group={"join": "always", "topics": topic})
-    scene.wait_for(lambda: (scene.status()[1] or {}).get("n_partitions") == 2, 20, "2 partitions")
-    assert scene.status()[1]["state"] == "joined"
+    scene.wait_for(lambda: (scene.status()[1] or {}).get("state") == "joined", 20, "joined")
+    assert scene.status()[1]["n_partitions"] == 2
     client = scene.consumer(topic).wait_claims([(topic, 0), (topic, 1)], timeout_s=2)
     client.close_consumer()
     client.disconnect()
@@ -240,6 +240,10 @@ def test_two_daemons_with_the_same_instance_id_are_named_and_one_works(scene):
     scene.consumer(topic, daemon=second)
     scene.wait_for(lambda: any("fenced" in d.log().lower() or "instance.id" in d.log()
                                for d in scene.daemons), 15, "a log line that names the clash")
-    states = [scene.status(d)[1] for d in scene.daemons]
-    failed = [s for s in states if s["state"] == "failed"]
-    assert failed and "instance" in failed[0]["text"]
+
+    def failed():
+        rows = [scene.status(d)[1] for d in scene.daemons]
+        return [row for row in rows if row["state"] == "failed"]
+    assert "instance" in scene.wait_for(failed, 10, "the state of the one")[0]["text"]
+    scene.witness.fill(topic, 0, 1)
+    scene.wait_for(lambda: any(c.messages for c in scene.clients), 10, "the other works")

@@ -215,3 +215,24 @@ def test_notifications_of_a_first_join(scene):
     everything = [[topic, [0, 1, 2, 3]]]
     assert [(n.kind, n.claimed, n.released, n.current) for n in kinds[:2]] == [
         (1, [], [], []), (2, everything, [], everything)]
+
+
+# ---- cooperative-sticky -------------------------------------------------------------------------
+
+
+@both
+def test_cooperative_sticky_moves_no_more_than_it_must(scene):
+    topic = scene.topic(6)
+    daemon = scene.daemon(start=False, group={"strategy": "cooperative-sticky"})
+    if not scene.newest:
+        daemon.start(wait=False)
+        daemon.wait_log("2.10.1")
+        return
+    daemon.start()
+    first = scene.consumer(topic).wait_claims([(topic, p) for p in range(6)])
+    second = scene.consumer(topic)
+    scene.wait_for(lambda: len(first.places()) == len(second.places()) == 3, 15, "3 and 3")
+    assert len(first.ended) == 3 and not second.ended
+    third = scene.consumer(topic)
+    scene.wait_for(lambda: [len(c.places()) for c in (first, second, third)] == [2, 2, 2])
+    assert len(first.ended) == 4 and len(second.ended) == 1

@@ -307,6 +307,8 @@ static void leave_holder(void)
 {
 	if (fork() != 0)
 		return;
+	close(STDOUT_FILENO);
+	close(STDERR_FILENO);
 	alarm(HOLD_S);
 	for (;;)
 		pause();
