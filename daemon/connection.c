@@ -46,7 +46,7 @@ static void set_timer(struct connection *c, uint32_t ms)
 
 static void log_end(const struct connection *c)
 {
-	log_write(c->farewell ? LOG_WARNING : LOG_DEBUG, LOG_ABOUT(.peer = &c->peer),
+	log_write(LOG_DEBUG, LOG_ABOUT(.peer = &c->peer),
 		  "client %s (pid %d, uid %u) disconnected: %s",
 		  c->name ? c->name : "without hello", c->peer.pid, c->peer.uid,
 		  c->reason ? c->reason : "end of connection");
@@ -88,6 +88,14 @@ void connection_drop(struct connection *c, const char *reason)
 	event_del(c->read_event);
 	event_del(c->write_event);
 	event_active(c->timer, EV_TIMEOUT, 0);
+}
+
+static void drop_slow_reader(struct connection *c, const char *reason)
+{
+	log_write(LOG_WARNING, LOG_ABOUT(.peer = &c->peer, .code = KGP_E_SLOW_READER),
+		  "client %s (pid %d, uid %u): KG-%04u %s", c->name, c->peer.pid, c->peer.uid,
+		  KGP_E_SLOW_READER, reason);
+	connection_drop(c, reason);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -166,7 +174,7 @@ void connection_send_bytes(struct connection *c, const void *data, size_t size)
 		return;
 	if (evbuffer_get_length(c->out) > c->daemon->config->output_limit_bytes + CONTROL_BYTES &&
 	    !c->big) {
-		connection_drop(c, "slow reader: it sends requests but does not read the answers");
+		drop_slow_reader(c, "slow reader: it sends requests but does not read the answers");
 		return;
 	}
 	if (evbuffer_add(c->out, (const uint8_t *)data + n, size - (size_t)n))
@@ -362,7 +370,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void connection_tick(struct connection *c)
 {
 	if (c->big && now_us() - c->last_progress_us > SLOW_READER_US)
-		connection_drop(c, "slow reader: it took nothing of a large message for 30 s");
+		drop_slow_reader(c, "slow reader: it took nothing of a large message for 30 s");
 }
 
 /* ---- accept ---------------------------------------------------------------------------------- */

@@ -123,6 +123,7 @@ static enum sent send_one(struct turn *t, struct kafka_message *m)
 	if (size > t->target && r->value.data)
 		return send_big(t, m, bytes);
 	if (size > t->claim->consumer->connection->max_frame) {
+		flush(t);
 		block(t, r, size);
 		return BLOCKED;
 	}

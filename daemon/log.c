@@ -126,6 +126,14 @@ static void send_to_stderr(int level, const struct log_about *about, const char 
 	(void)ignored;
 }
 
+/* One record is one line, whatever a client calls itself. */
+static void clean(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+}
+
 void log_write(int level, const struct log_about *about, const char *format, ...)
 {
 	char message[2048];
@@ -136,6 +144,7 @@ void log_write(int level, const struct log_about *about, const char *format, ...
 	va_start(ap, format);
 	vsnprintf(message, sizeof(message), format, ap);
 	va_end(ap);
+	clean(message);
 	if (to_journal)
 		send_to_journal(level, about, message);
 	else

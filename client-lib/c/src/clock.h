@@ -9,6 +9,15 @@
 
 #define CLOCK_NEVER UINT64_MAX
 
+/* Cheap, and good to a few milliseconds: the tick of the kernel. */
+static inline uint64_t clock_coarse_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
 static inline uint64_t clock_now_us(void)
 {
 	struct timespec t;

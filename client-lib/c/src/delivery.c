@@ -14,11 +14,14 @@
  */
 #include "client-lib/c/src/delivery.h"
 
+#include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/session.h"
 
 #include <limits.h>
 #include <stdlib.h>
+
+enum { TURN_MS = 10 };
 
 /* ---- what is not handed out ------------------------------------------------------------------ */
 
@@ -249,10 +252,21 @@ static int rest(struct kg_consumer *c)
 	return 0;
 }
 
+/*
+ * A slow handler may take minutes to empty what is buffered: all the same its marks are sent, and a
+ * release is heard of, a hundred times a second.
+ */
+static int keep_up(struct kg_consumer *c)
+{
+	return clock_coarse_ms() - c->turned_ms < TURN_MS ? 0 : session_turn(c, false);
+}
+
 int kg_consumer_next(struct kg_consumer *c, struct kg_message *m)
 {
 	int r = consumer_check(c);
 
+	if (!r)
+		r = keep_up(c);
 	if (r)
 		return r;
 	if (!m)

@@ -225,6 +225,7 @@ int session_turn(struct kg_consumer *c, bool patient)
 {
 	int r = c->ended;
 
+	c->turned_ms = clock_coarse_ms();
 	if (!r && c->session == SESSION_DOWN)
 		r = dial_again(c);
 	if (!r)
