@@ -173,7 +173,7 @@ def test_keys_and_headers_count_against_max_frame(scene, record):
     scene.daemon()
     client = scene.consumer(topic, options={"max_frame": 65536})
     assert "offset 1" in client.wait_error("MESSAGE_TOO_LARGE").text
-    assert values_of(client.messages) == [b"before"]
+    assert values_of(client.wait_messages(1)) == [b"before"]
     larger = scene.client()
     client.close_consumer()
     larger.open("g", [topic])
