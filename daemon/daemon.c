@@ -393,6 +393,7 @@ int daemon_open(struct daemon *d, struct config *config)
 	signal(SIGPIPE, SIG_IGN);
 	notify_open();
 	d->watchdog = sd_watchdog_enabled(0, NULL) > 0;
+	memory_tick(d);
 	d->base = event_base_new();
 	if (!d->base)
 		return -ENOMEM;

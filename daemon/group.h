@@ -83,7 +83,7 @@ struct group {
 	bool leave_for_good; /* give the partitions away */
 	bool close_started;  /* librdkafka was told to close */
 	bool failed;	     /* a fatal error: the tick frees the handle */
-	const char *client_id;
+	char client_id[256];
 	int64_t retry_ms;	 /* of BACKOFF; 0: none */
 	uint64_t final_since_us; /* when the final commit began */
 	bool lost;		 /* the partitions being revoked are lost: no commit */

@@ -144,6 +144,9 @@ int main(int argc, char **argv)
 	if (r || a.check || a.print) {
 		if (!r && a.print)
 			config_print_effective(config, stdout);
+		if (!r && a.check)
+			printf("%s: good, %zu clusters, %zu groups\n", a.config, config->n_clusters,
+			       config->n_groups);
 		config_free(config);
 		return r;
 	}

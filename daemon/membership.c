@@ -21,6 +21,7 @@
 #include "daemon/claim.h"
 #include "daemon/cluster.h"
 #include "daemon/consumer.h"
+#include "daemon/core/user_data.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 #include "daemon/helper.h"
@@ -646,7 +647,10 @@ int membership_open(struct group *g)
 {
 	const struct config_pair *client_id = config_group_find_kafka(g->config, "client.id");
 
-	g->client_id = client_id ? client_id->value : "kgroupd";
+	if (client_id)
+		snprintf(g->client_id, sizeof(g->client_id), "%s", client_id->value);
+	else
+		user_data_to_client_id(g->config->user_data, g->client_id, sizeof(g->client_id));
 	g->deadline = evtimer_new(g->daemon->base, on_deadline, g);
 	g->commit_timer = evtimer_new(g->daemon->base, commit_on_timer, g);
 	return g->deadline && g->commit_timer ? 0 : -ENOMEM;

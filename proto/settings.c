@@ -224,7 +224,18 @@ int kgp_settings_check(const struct kgp_settings *s, char *why, size_t why_size)
 	long long heartbeat = s->value[KGP_SETTING_HEARTBEAT_INTERVAL];
 	long long session = s->value[KGP_SETTING_SESSION_TIMEOUT];
 
-	return heartbeat > session / 3 ? refuse(why, why_size, rule, heartbeat, session) : 0;
+	if (!(s->given & 1u << KGP_SETTING_HEARTBEAT_INTERVAL) || heartbeat <= session / 3)
+		return 0; /* not given: kgp_settings_derive() makes it fit */
+	return refuse(why, why_size, rule, heartbeat, session);
+}
+
+void kgp_settings_derive(struct kgp_settings *s)
+{
+	int64_t most = s->value[KGP_SETTING_SESSION_TIMEOUT] / 3;
+	int64_t *heartbeat = &s->value[KGP_SETTING_HEARTBEAT_INTERVAL];
+
+	if (!(s->given & 1u << KGP_SETTING_HEARTBEAT_INTERVAL) && *heartbeat > most)
+		*heartbeat = most > 0 ? most : 1;
 }
 
 void kgp_settings_encode(const struct kgp_settings *s, struct kgp_buf *b, uint32_t *n)

@@ -51,6 +51,9 @@ int kgp_settings_decode(struct kgp_settings *s, struct kgp_list pairs, char *why
 int kgp_settings_check(const struct kgp_settings *s, char *why,
 		       size_t why_size); /* relations between settings */
 
+/* What was not given and depends on what was: heartbeat.interval fits into session.timeout. */
+void kgp_settings_derive(struct kgp_settings *s);
+
 /* What was given, as the ready pairs of a MAP; *n is their number. */
 void kgp_settings_encode(const struct kgp_settings *s, struct kgp_buf *b, uint32_t *n);
 

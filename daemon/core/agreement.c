@@ -57,6 +57,7 @@ int agreement_join(struct agreement *a, bool first, const struct kgp_settings *o
 	}
 	if (kgp_settings_check(&next, why, why_size))
 		return -KGP_E_SETTING;
+	kgp_settings_derive(&next);
 	a->group = next;
 	return 0;
 }

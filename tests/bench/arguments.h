@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The command line of the programs. See arguments.c. */
 #ifndef BENCH_ARGUMENTS_H
 #define BENCH_ARGUMENTS_H
 

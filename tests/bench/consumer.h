@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A consumer of the daemon, opened and waited for. See consumer.c. */
 #ifndef BENCH_CONSUMER_H
 #define BENCH_CONSUMER_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the direct programs share of librdkafka. See kafka.c. */
 #ifndef BENCH_KAFKA_H
 #define BENCH_KAFKA_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What is measured of a run. See meter.c. */
 #ifndef BENCH_METER_H
 #define BENCH_METER_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Samples and their percentiles. See samples.c. */
 #ifndef BENCH_SAMPLES_H
 #define BENCH_SAMPLES_H
 

@@ -65,13 +65,13 @@ static void test_marks_of_a_claim_become_one(void **state)
 	struct kg_consumer *c = open_with_messages(f);
 	const struct kg_claim *claims;
 	struct kgp_entry e[2];
-	struct kg_message m;
+	struct kg_message m[15]; /* copies can be marked */
 	int i;
 
-	for (i = 0; i < 15; i++) {
-		next(c, &m);
-		assert_int_equal(kg_consumer_mark(c, &m, NULL), 0);
-	}
+	for (i = 0; i < 15; i++)
+		next(c, &m[i]);
+	for (i = 0; i < 15; i++)
+		assert_int_equal(kg_consumer_mark(c, &m[i], NULL), 0);
 	assert_true(fake_is_silent(f));
 	assert_int_equal(kg_consumer_process(c), 0);
 	assert_int_equal(expect_mark(f, e, 2), 0);
@@ -89,12 +89,33 @@ static void test_marks_leave_when_nothing_is_left_to_hand_out(void **state)
 	struct fake *f = fake_of(state);
 	struct kg_consumer *c = open_with_messages(f);
 	struct kg_message m;
+	int i;
 
-	while (kg_consumer_next(c, &m) > 0)
-		if (m.partition == 1)
-			kg_consumer_mark(c, &m, NULL);
+	for (i = 0; i < 20; i++)
+		next(c, &m);
+	kg_consumer_mark(c, &m, NULL);
+	assert_int_equal(kg_consumer_next(c, &m), 0);
 	expect_one(f, 2, 8, 109, NULL);
-	fake_expect(f, KGP_T_credit, NULL); /* in the same send */
+	fake_expect(f, KGP_T_credit, NULL);
+	kg_consumer_free(c);
+}
+
+static void test_the_marks_of_a_slow_handler_are_sent_all_the_same(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c = open_with_messages(f);
+	struct kg_message m;
+
+	next(c, &m);
+	kg_consumer_mark(c, &m, NULL);
+	poll(NULL, 0, 30); /* the handler */
+	next(c, &m);
+	expect_one(f, 1, 7, 100, NULL);
+	fake_put_release(f, 1);
+	fake_send(f);
+	poll(NULL, 0, 30);
+	next(c, &m);
+	assert_int_equal(m.partition, 1); /* it has heard of the release */
 	kg_consumer_free(c);
 }
 
@@ -608,6 +629,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_marks_of_a_claim_become_one),
 		TEST(test_marks_leave_when_nothing_is_left_to_hand_out),
+		TEST(test_the_marks_of_a_slow_handler_are_sent_all_the_same),
 		TEST(test_lower_marks_change_nothing_but_metadata_goes_with_the_highest),
 		TEST(test_arguments_of_a_mark),
 		TEST(test_large_metadata_of_many_claims_is_split_below_the_limit),

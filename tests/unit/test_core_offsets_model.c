@@ -46,7 +46,7 @@ struct model {
 #define CHANGES	   (SET(MARKED) | SET(RESET) | SET(PASSED)) /* what is to be committed */
 #define TEXTS	   (SET(MARKED) | SET(RESET))
 #define BASES	   (SET(LOADED) | SET(SOUGHT) | SET(MARKED) | SET(RESET))
-#define TURNS	   (SET(CLAIMED) | SET(ENDED) | SET(SOUGHT)) /* what came before is of another epoch */
+#define TURNS	   (SET(CLAIMED) | SET(ENDED) | SET(SOUGHT)) /* before: another epoch */
 
 static void note(struct model *m, enum event event, int64_t offset, uint64_t epoch,
 		 struct kgp_bytes text)

@@ -184,11 +184,30 @@ static void a_heartbeat_is_at_most_a_third_of_the_session(void **state)
 {
 	s.value[KGP_SETTING_SESSION_TIMEOUT] = 9000;
 	s.value[KGP_SETTING_HEARTBEAT_INTERVAL] = 3000;
+	s.given = 1u << KGP_SETTING_HEARTBEAT_INTERVAL;
 	assert_int_equal(kgp_settings_check(&s, why, sizeof(why)), 0);
 	s.value[KGP_SETTING_HEARTBEAT_INTERVAL] = 3001;
 	assert_int_equal(kgp_settings_check(&s, why, sizeof(why)), -KGP_E_SETTING);
 	assert_string_equal(why, "heartbeat.interval is 3001ms, must be at most a third of "
 				 "session.timeout, which is 9000ms");
+}
+
+static void a_heartbeat_that_is_not_given_fits_into_the_session(void **state)
+{
+	s.value[KGP_SETTING_SESSION_TIMEOUT] = 6000;
+	assert_int_equal(kgp_settings_check(&s, why, sizeof(why)), 0);
+	kgp_settings_derive(&s);
+	assert_int_equal(s.value[KGP_SETTING_HEARTBEAT_INTERVAL], 2000);
+	s.value[KGP_SETTING_SESSION_TIMEOUT] = 2;
+	kgp_settings_derive(&s);
+	assert_int_equal(s.value[KGP_SETTING_HEARTBEAT_INTERVAL], 1);
+	s.value[KGP_SETTING_SESSION_TIMEOUT] = 60000;
+	kgp_settings_derive(&s);
+	assert_int_equal(s.value[KGP_SETTING_HEARTBEAT_INTERVAL], 1);
+	s.value[KGP_SETTING_HEARTBEAT_INTERVAL] = 30000;
+	s.given = 1u << KGP_SETTING_HEARTBEAT_INTERVAL;
+	kgp_settings_derive(&s);
+	assert_int_equal(s.value[KGP_SETTING_HEARTBEAT_INTERVAL], 30000);
 }
 
 static void a_refusal_that_does_not_fit_ends_at_a_whole_character(void **state)
@@ -376,6 +395,7 @@ int main(void)
 		TEST(an_unknown_name_is_refused),
 		TEST(numbers_have_ranges),
 		TEST(a_heartbeat_is_at_most_a_third_of_the_session),
+		TEST(a_heartbeat_that_is_not_given_fits_into_the_session),
 		TEST(a_refusal_that_does_not_fit_ends_at_a_whole_character),
 		TEST(what_was_given_comes_over_the_wire),
 		TEST(each_kind_has_its_form_on_the_wire),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Commands on standard input. See mock_command.c. */
 #ifndef KGROUP_MOCK_COMMAND_H
 #define KGROUP_MOCK_COMMAND_H
 

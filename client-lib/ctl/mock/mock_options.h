@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The command line. See mock_options.c. */
 #ifndef KGROUP_MOCK_OPTIONS_H
 #define KGROUP_MOCK_OPTIONS_H
 

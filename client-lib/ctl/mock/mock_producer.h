@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Fills topics on command. See mock_producer.c. */
 #ifndef KGROUP_MOCK_PRODUCER_H
 #define KGROUP_MOCK_PRODUCER_H
 

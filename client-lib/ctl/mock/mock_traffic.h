@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Messages at a steady rate. See mock_traffic.c. */
 #ifndef KGROUP_MOCK_TRAFFIC_H
 #define KGROUP_MOCK_TRAFFIC_H
 
