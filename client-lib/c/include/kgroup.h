@@ -268,8 +268,9 @@ struct kg_header {
 };
 
 /*
- * The next message that has already arrived. Never blocks, reads no socket when one is buffered.
- * Valid until the next call of next, next_batch or receive, over reconnects and close too.
+ * The next message that has already arrived. Never blocks. While messages are buffered the socket
+ *has a turn every 10 ms, so that marks are sent and releases heard of when a handler is slow. Valid
+ *until the next call of next, next_batch or receive, over reconnects and close too.
  *	m		out; not NULL
  * 1: there is one; 0: none now; below 0 as kg_consumer_process().
  */

@@ -37,8 +37,8 @@ struct kg_consumer {
 	bool accepted; /* the daemon took us once: from then on the library reconnects */
 	bool closing;  /* kg_consumer_close() has begun: nothing is asked for any more */
 	bool closed;
-	uint64_t turned_ms;    /* when the socket had its last turn, by the coarse clock */
 	bool out_of_memory;    /* the last turn could not finish: the next one tries again */
+	uint64_t turned_ms;    /* when the socket had its last turn, by the coarse clock */
 	int dial_errno;	       /* why there is no connection; 0: it broke */
 	uint32_t back_ms;      /* when the daemon said to come back */
 	uint32_t open_request; /* of the OPEN on this connection */

@@ -3,14 +3,15 @@
  * Delivery: messages out of received frames into the application's hand.
  *
  * The hot path. A frame is opened once, then each message is one step of the batch reader: nothing
- * is copied, looked up or asked of the kernel. The block of the last message is pinned by one
- * reference until the next call. Frames are judged when they are opened, not when they come: by
- * then their claim may be released (discarded), in a new epoch (discarded) or paused (set aside:
- * copied, so that a quiet claim does not hold large blocks). What is handed out, discarded or set
- * aside returns its credit, once. Messages that were set aside come first after the resume.
+ * is copied or looked up, and the kernel is asked every 10 ms at most. The block of the last
+ * message is pinned by one reference until the next call. Frames are judged when they are opened,
+ * not when they come: by then their claim may be released (discarded), in a new epoch (discarded)
+ * or paused (set aside: copied, so that a quiet claim does not hold large blocks). What is handed
+ * out, discarded or set aside returns its credit, once. Messages that were set aside come first
+ * after the resume.
  *
  * A message that breaks the protocol ends the consumer. Called by the application (next) and by
- * session.c and frames.c; it must never touch the socket.
+ * session.c and frames.c; it leaves the socket to session_turn().
  */
 #include "client-lib/c/src/delivery.h"
 
