@@ -44,6 +44,12 @@ class Witness:
         self.produce(topic, partition, [{"value": value} for value in values])
         return values
 
+    def produce_each(self, topic, n_partitions, value):
+        """Writes one message to each partition, all at the same time."""
+        for partition in range(n_partitions):
+            self.producer.produce(topic, partition=partition, value=value)
+        assert self.producer.flush(TIMEOUT_S) == 0, "messages were not written in time"
+
     # ---- reading ----
 
     def committed(self, group, topic, partition):
