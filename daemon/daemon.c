@@ -439,10 +439,10 @@ void daemon_close(struct daemon *d)
 	while ((c = TAILQ_FIRST(&d->connections)))
 		connection_free(c);
 	close_groups(d);
-	while (!TAILQ_EMPTY(&d->clusters))
-		cluster_free(TAILQ_FIRST(&d->clusters));
 	server_free(d->server);
 	state_free(d->state);
+	while (!TAILQ_EMPTY(&d->clusters))
+		cluster_free(TAILQ_FIRST(&d->clusters));
 	for (i = 0; i < sizeof(d->signals) / sizeof(*d->signals); i++)
 		if (d->signals[i])
 			event_free(d->signals[i]);

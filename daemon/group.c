@@ -238,7 +238,7 @@ void group_clear_error(struct group *g)
 void group_on_error(struct group *g, unsigned code, const char *context, const char *topic,
 		    int32_t partition, const char *format, ...)
 {
-	bool repeated;
+	bool repeated, hidden;
 	struct consumer *c;
 	char text[sizeof(g->error)];
 	va_list ap;
@@ -248,8 +248,13 @@ void group_on_error(struct group *g, unsigned code, const char *context, const c
 	va_end(ap);
 	repeated = g->error_code == code && !strcmp(text, g->error) &&
 		   now_us() - g->error_us < REPEAT_US;
+	/* Refused credentials, or a broker by name, say more than "all brokers are down" behind
+	 * them. */
+	hidden = code == KGP_E_BROKER &&
+		 (g->error_code == KGP_E_AUTH ||
+		  (g->error_code == code && !topic && !strncmp(text, "_ALL_BROKERS_DOWN", 17)));
 	g->n_errors++;
-	if (repeated)
+	if (repeated || hidden)
 		return;
 	g->error_us = now_us();
 	g->error_code = code;

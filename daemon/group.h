@@ -81,7 +81,8 @@ struct group {
 	bool cooperative;    /* of the current assignment */
 	bool leaving;	     /* the group is being left, or kept, on purpose */
 	bool leave_for_good; /* give the partitions away */
-	bool close_started;  /* librdkafka was told to close */
+	bool closing;	     /* librdkafka closes the handle */
+	bool close_started;  /* what was marked is committed, partitions are gone */
 	bool failed;	     /* a fatal error: the tick frees the handle */
 	char client_id[256];
 	int64_t retry_ms;	 /* of BACKOFF; 0: none */

@@ -10,6 +10,8 @@
  */
 #include "daemon/helper.h"
 
+#include "daemon/log.h"
+
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
@@ -17,7 +19,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { JOIN_S = 5 };
 
 enum request_kind { QUERY_ENDS, FREE_KAFKA, STOP };
 
@@ -189,6 +194,7 @@ int helper_open(struct helper **out, struct event_base *base)
 
 struct helper *helper_free(struct helper *h)
 {
+	struct timespec deadline;
 	struct request *q;
 
 	if (!h)
@@ -197,7 +203,13 @@ struct helper *helper_free(struct helper *h)
 	if (!q)
 		abort(); /* without it the thread cannot be joined; the supervisor restarts us */
 	submit(h, q, false);
-	pthread_join(h->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += JOIN_S;
+	if (pthread_timedjoin_np(h->thread, NULL, &deadline)) {
+		log_write(LOG_WARNING, NULL,
+			  "librdkafka does not end: left behind; what it holds stands in Kafka");
+		_exit(0);
+	}
 	while ((q = take_result(h)))
 		request_free(q);
 	event_free(h->event);

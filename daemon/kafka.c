@@ -383,8 +383,15 @@ static enum kafka_error_class classify(rd_kafka_resp_err_t err)
 	}
 }
 
+/* The topic of a subscription error stands in its text only. NULL: it is of none. */
+static const char *find_topic(const char *text, char topic[KGP_MAX_TOPIC + 1])
+{
+	return sscanf(text, "Subscribed topic not available: %249[^:]:", topic) == 1 ? topic : NULL;
+}
+
 static void on_error_event(struct kafka *k, rd_kafka_event_t *ev)
 {
+	char topic[KGP_MAX_TOPIC + 1];
 	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
 	enum kafka_error_class class = classify(err);
 	char text[512];
@@ -395,7 +402,8 @@ static void on_error_event(struct kafka *k, rd_kafka_event_t *ev)
 		class = classify(err) == KAFKA_ERROR_FENCED ? KAFKA_ERROR_FENCED
 							    : KAFKA_ERROR_FATAL;
 	}
-	k->handler->on_error(k->owner, class, rd_kafka_err2name(err), text);
+	k->handler->on_error(k->owner, class, rd_kafka_err2name(err), find_topic(text, topic),
+			     text);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -542,7 +550,7 @@ static int report(struct kafka *k, const char *what, rd_kafka_resp_err_t err)
 {
 	if (!err)
 		return 0;
-	k->handler->on_error(k->owner, classify(err), rd_kafka_err2name(err), what);
+	k->handler->on_error(k->owner, classify(err), rd_kafka_err2name(err), NULL, what);
 	return -EIO;
 }
 

@@ -57,7 +57,7 @@ struct kafka_handler {
 	void (*on_offsets)(void *owner, const char *error, const struct kafka_tp *list, size_t n,
 			   uint64_t request);
 	void (*on_error)(void *owner, enum kafka_error_class class, const char *name,
-			 const char *text);
+			 const char *topic, const char *text); /* topic NULL: of none */
 	void (*on_log)(void *owner, int level, const char *facility, const char *text);
 	void (*on_ready)(void *owner, void *partition); /* its queue is not empty any more */
 	void (*on_closed)(void *owner);

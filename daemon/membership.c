@@ -33,6 +33,8 @@
 #include <string.h>
 
 enum {
+	UNSUBSCRIBE_MS = 1000,	   /* for the revoke that follows an unsubscribe */
+	LEAVE_MS = 300,		   /* from its answer until librdkafka has said that it leaves */
 	CLOSE_MS = 8000,	   /* for librdkafka to close; then it is destroyed without */
 	RETRY_MS = 5000,	   /* after a fatal error other than fencing */
 	FINAL_COMMIT_US = 5000000, /* a release waits so long for its commit at most */
@@ -267,6 +269,8 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 	log_write(LOG_INFO, &where, "%zu partitions revoked%s", n, lost ? ": lost" : "");
 	if (g->state == GROUP_CLOSING) {
 		kafka_unassign(g->kafka, list, n, kafka_is_cooperative(g->kafka));
+		if (g->close_started && !g->closing)
+			set_deadline(g, LEAVE_MS);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -379,6 +383,18 @@ static void on_closed(void *owner)
 	free_handle(owner, true);
 }
 
+static void start_close(struct group *g)
+{
+	g->closing = true;
+	set_deadline(g, CLOSE_MS);
+	kafka_start_close(g->kafka);
+}
+
+/*
+ * A static member that closes keeps its place. To give it away it has to leave while it is not
+ * closing yet: unsubscribe, answer the revoke, and leave librdkafka the time to send that it
+ * leaves.
+ */
 static void advance_closing(struct group *g)
 {
 	struct partition *p;
@@ -399,9 +415,13 @@ static void advance_closing(struct group *g)
 		return;
 	g->close_started = true;
 	remove_partitions(g, false, "stop");
-	if (g->leave_for_good)
-		kafka_subscribe(g->kafka, NULL, 0);
-	kafka_start_close(g->kafka);
+	if (!g->leave_for_good) {
+		start_close(g);
+		return;
+	}
+	kafka_subscribe(g->kafka, NULL, 0);
+	set_deadline(g,
+		     UNSUBSCRIBE_MS); /* its revoke comes first, if there is anything to revoke */
 }
 
 void membership_leave(struct group *g, bool for_good)
@@ -421,7 +441,7 @@ void membership_leave(struct group *g, bool for_good)
 		  for_good ? "leaving the group" : "closing, the place in the group is kept");
 	g->leaving = true;
 	g->leave_for_good = for_good;
-	g->close_started = false;
+	g->close_started = g->closing = false;
 	g->commit.final_done = false;
 	group_set_state(g, GROUP_CLOSING);
 	set_deadline(g, CLOSE_MS);
@@ -433,7 +453,8 @@ void membership_leave(struct group *g, bool for_good)
 
 /* ---- joining --------------------------------------------------------------------------------- */
 
-static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *text)
+static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *topic,
+		     const char *text)
 {
 	static const struct {
 		unsigned code;
@@ -451,7 +472,7 @@ static void on_error(void *owner, enum kafka_error_class class, const char *name
 	};
 	struct group *g = owner;
 
-	group_on_error(g, codes[class].code, codes[class].context, NULL, -1, "%s: %s", name, text);
+	group_on_error(g, codes[class].code, codes[class].context, topic, -1, "%s: %s", name, text);
 	if (class != KAFKA_ERROR_FENCED && class != KAFKA_ERROR_FATAL)
 		return;
 	g->retry_ms = class == KAFKA_ERROR_FENCED ? g->running.value[KGP_SETTING_SESSION_TIMEOUT]
@@ -540,8 +561,8 @@ static void join(struct group *g)
 	char why[512] = "no memory";
 
 	g->retry_ms = 0;
-	g->failed = g->leaving = g->reassign = g->lost = g->close_started = g->commit.suspended =
-		false;
+	g->failed = g->leaving = g->reassign = g->lost = g->closing = g->close_started =
+		g->commit.suspended = false;
 	g->running = g->agreement.group;
 	if (cluster_start_helper(g->cluster) || open_handle(g, why, sizeof(why))) {
 		g->retry_ms = RETRY_MS;
@@ -584,6 +605,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 		group_set_state(g, GROUP_IDLE);
 		if (!TAILQ_EMPTY(&g->interests))
 			membership_want(g);
+	} else if (g->state == GROUP_CLOSING && g->close_started && !g->closing) {
+		start_close(g);
 	} else if (g->state == GROUP_CLOSING) {
 		log_write(LOG_WARNING, &where,
 			  "not closed after %d ms: destroyed without; what is not committed comes "
