@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The newest librdkafka at hand: the one in confluent-kafka's wheel. Its ABI is Debian's, so a program
-that was linked with Debian's runs on it."""
-import os
+"""The newest librdkafka at hand: the one in confluent-kafka's wheel. Its ABI is Debian's, so a
+program that was linked with Debian's runs on it."""
 from pathlib import Path
 
 import confluent_kafka
