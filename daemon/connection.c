@@ -30,6 +30,7 @@
 
 enum {
 	READ_BYTES = 65536,
+	READS_TO_END = 1024, /* who goes on writing for ever is not heard for ever */
 	SEND_BYTES = 1 << 20,
 	CONTROL_BYTES =
 		1 << 20, /* beyond the limit for batches: more means the peer does not read */
@@ -330,7 +331,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 void connection_read_to_end(struct connection *c)
 {
-	while (read_some(c) > 0)
+	int i;
+
+	for (i = 0; i < READS_TO_END && read_some(c) > 0; i++)
 		;
 }
 

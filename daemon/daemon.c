@@ -7,8 +7,8 @@
  * size in memory, looks after slow readers, and feeds the watchdog. Stopping: no new clients,
  * claims are released with drain.timeout to mark, groups commit and close, then the loop ends; a
  * second signal skips what is left. Order of the end: 1 connections (their consumers detach), 2
- * groups (their handles are gone by then, or are given up), 3 clusters (their helper threads
- * finish), 4 socket and state file, 5 events, 6 the loop.
+ * groups (their handles are gone by then, or are given up), 3 socket and state file, 4 clusters
+ * (their helper threads finish, or are left behind), 5 events, 6 the loop.
  */
 #include "daemon/daemon.h"
 

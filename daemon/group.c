@@ -259,6 +259,7 @@ void group_on_error(struct group *g, unsigned code, const char *context, const c
 	g->error_us = now_us();
 	g->error_code = code;
 	memcpy(g->error, text, sizeof(text));
+	snprintf(g->error_topic, sizeof(g->error_topic), "%s", topic ? topic : "");
 	log_write(LOG_WARNING,
 		  LOG_ABOUT(.cluster = g->cluster->config->name, .group = group_get_name(g),
 			    .topic = topic, .partition = partition, .code = code),

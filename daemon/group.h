@@ -103,8 +103,9 @@ struct group {
 		unsigned n_failures; /* in a row */
 		bool in_flight, suspended, final_done;
 	} commit;
-	char error[512];     /* the last one, for people; "" = none */
-	unsigned error_code; /* of it, while it lasts; 0: healed */
+	char error[512];		     /* the last one, for people; "" = none */
+	char error_topic[KGP_MAX_TOPIC + 1]; /* that it belongs to; "": none */
+	unsigned error_code;		     /* of it, while it lasts; 0: healed */
 	uint64_t error_us;
 	uint64_t n_errors, n_rebalances, n_redelivered, n_resets, n_commits, n_commits_failed;
 	uint64_t joined_us;

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOIN_S = 5 };
+enum { FREE_S = 5, JOIN_S = 8 }; /* a clock that jumps makes these longer or shorter, no more */
 
 enum request_kind { QUERY_ENDS, FREE_KAFKA, STOP };
 
@@ -88,12 +88,52 @@ static struct request *request_new(enum request_kind kind, struct kafka *k,
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
+struct freeing {
+	struct kafka *k;
+	bool closed;
+};
+
+static void *run_freeing(void *arg)
+{
+	struct freeing f = *(struct freeing *)arg;
+
+	free(arg);
+	kafka_free_blocking(f.k, f.closed);
+	return NULL;
+}
+
+/*
+ * Freeing joins librdkafka's threads, and after a topic was deleted they may never end (2.0.2). So
+ * it has a thread of its own, which is waited for, and then left behind.
+ */
+static void free_kafka(struct kafka *k, bool closed)
+{
+	struct freeing *f = malloc(sizeof(*f));
+	struct timespec deadline;
+	pthread_t thread;
+
+	if (!f)
+		return; /* leaked; there is no memory to do better */
+	*f = (struct freeing){k, closed};
+	if (pthread_create(&thread, NULL, run_freeing, f)) {
+		run_freeing(f);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += FREE_S;
+	if (!pthread_timedjoin_np(thread, NULL, &deadline))
+		return;
+	log_write(LOG_WARNING, NULL,
+		  "librdkafka does not end a handle: its threads are left behind");
+	pthread_detach(thread);
+}
+
 static void work(struct request *q)
 {
 	if (q->kind == QUERY_ENDS)
 		q->r = kafka_query_ends(q->k, q->list, q->n, q->timeout_ms);
 	else if (q->kind == FREE_KAFKA)
-		kafka_free_blocking(q->k, q->closed);
+		free_kafka(q->k, q->closed);
 }
 
 static void *run(void *arg)

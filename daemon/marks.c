@@ -163,23 +163,45 @@ static void wait_for_ends(struct consumer *c, uint32_t request, struct kgp_list 
 	connection_hold(c->connection);
 }
 
-void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries)
+/* Each partition once, however many entries name it. */
+static void add_once(struct kafka_tp *list, size_t *n, const struct partition *p)
 {
-	struct kgp_list rest = entries;
-	struct kafka_tp list[16];
+	size_t i;
+
+	for (i = 0; i < *n; i++)
+		if (list[i].topic == p->topic && list[i].partition == p->id)
+			return;
+	list[(*n)++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
+}
+
+/* The partitions whose end must be asked for; NULL: no memory. */
+static struct kafka_tp *list_unsure(struct consumer *c, struct kgp_list entries, size_t *n)
+{
+	struct kafka_tp *list = calloc(c->n_claims + 1, sizeof(*list));
 	struct partition *p;
 	struct kgp_entry e;
-	size_t n = 0;
 
-	while (n < sizeof(list) / sizeof(*list) && kgp_next_entry(&rest, &e)) {
+	*n = 0;
+	while (list && kgp_next_entry(&entries, &e)) {
 		p = find_unsure(c, &e);
 		if (p)
-			list[n++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
+			add_once(list, n, p);
 	}
-	if (n && c->group->kafka)
+	return list;
+}
+
+void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries)
+{
+	size_t n;
+	struct kafka_tp *list = list_unsure(c, entries, &n);
+
+	if (!list)
+		connection_drop(c->connection, "no memory");
+	else if (n && c->group->kafka)
 		wait_for_ends(c, request, entries, list, n);
 	else
 		apply(c, request, entries, false);
+	free(list);
 }
 
 void marks_forget(struct consumer *c)

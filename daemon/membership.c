@@ -120,6 +120,16 @@ static struct kafka_tp *list_partitions(struct group *g, enum partition_state a,
 
 /* ---- assign ---------------------------------------------------------------------------------- */
 
+static bool lists_topic(const struct kafka_tp *list, size_t n, const char *topic)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(list[i].topic, topic))
+			return true;
+	return false;
+}
+
 static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 {
 	struct log_about where = about(owner);
@@ -130,7 +140,8 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 	g->n_rebalances++;
 	g->cooperative = kafka_is_cooperative(g->kafka);
 	g->commit.suspended = false;
-	group_clear_error(g);
+	if (g->error_code != KGP_E_UNKNOWN_TOPIC || lists_topic(list, n, g->error_topic))
+		group_clear_error(g);
 	log_write(LOG_INFO, &where, "assigned %zu partitions", n);
 	for (i = 0; i < n; i++) {
 		if (group_find_partition(g, list[i].topic, list[i].partition))
