@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""client-lib/c/examples: each receives everything, commits its marks and ends as it should."""
+import signal
+
+import pytest
+
+N_PARTITIONS, N_MESSAGES = 2, 20
+
+
+@pytest.fixture
+def topic(scene):
+    return scene.topic(N_PARTITIONS)
+
+
+@pytest.fixture
+def values(scene, topic):
+    """What is in the topic."""
+    return [value.decode() for partition in range(N_PARTITIONS)
+            for value in scene.witness.fill(topic, partition, N_MESSAGES)]
+
+
+@pytest.fixture
+def example(billing, builddir, topic, values):
+    """Starts the example of a name on the topic."""
+    def start(name, *arguments):
+        return billing.start(builddir / f"client-lib/c/example-{name}", "billing", topic,
+                             *arguments)
+    return start
+
+
+def wait_committed(scene, topic):
+    for partition in range(N_PARTITIONS):
+        scene.wait_committed(topic, partition, N_MESSAGES)
+
+
+def test_consume_prints_each_message_and_marks_it(scene, example, topic, values):
+    program = example("consume")
+    program.wait_output(*(f"\t{value}\n" for value in values))
+    wait_committed(scene, topic)
+
+
+def test_poll_tells_what_it_holds_and_ends_with_a_signal(scene, example, topic, values):
+    program = example("poll")
+    program.wait_output(*(f"assigned: {topic}/{i}" for i in range(N_PARTITIONS)),
+                        f"{len(values)} messages/s")
+    assert program.stop(signal.SIGINT) == 0
+    wait_committed(scene, topic)
+
+
+def test_batch_commits_before_it_ends(scene, example, topic, values):
+    program = example("batch", len(values))
+    assert program.wait_exit() == 0, program.output()
+    assert f"{len(values)} messages" in program.output()
+    assert [scene.committed(topic, i) for i in range(N_PARTITIONS)] == [N_MESSAGES] * N_PARTITIONS
+
+
+def test_batch_says_why_it_cannot_open(billing, builddir):
+    program = billing.start(builddir / "client-lib/c/example-batch", "nobodys", "t")
+    assert program.wait_exit() == 69
+    assert "[group nobodys]" in program.output()
