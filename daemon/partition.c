@@ -109,13 +109,18 @@ void partition_move_to(struct partition *p, int64_t offset)
 		seek(p, offset);
 }
 
-/* A held seek is due when a message shows that the fetcher runs, or when the time is up. */
-static void check_hold(struct partition *p, bool has_message)
+/*
+ * A held seek is due when a message shows that the fetcher runs, or when the time is up. true: it
+ * was made, and what was taken before is void.
+ */
+static bool check_hold(struct partition *p, bool has_message)
 {
-	if (has_message || now_us() >= p->hold_until_us)
+	if (has_message || (p->hold_until_us && now_us() >= p->hold_until_us))
 		p->hold_until_us = 0;
-	if (p->want >= 0 && !p->hold_until_us)
-		seek(p, p->want);
+	if (p->want < 0 || p->hold_until_us)
+		return false;
+	seek(p, p->want);
+	return true;
 }
 
 static void on_error(struct partition *p, const struct kafka_message *m)
@@ -132,14 +137,15 @@ static void on_error(struct partition *p, const struct kafka_message *m)
 /* Keeps what may be handed out, in order, and throws the rest away. */
 static size_t filter(struct partition *p, struct kafka_message *m, size_t n)
 {
+	bool moved = false;
 	size_t i, kept = 0;
 
 	for (i = 0; i < n; i++) {
 		if (m[i].error)
 			on_error(p, &m[i]);
 		else
-			check_hold(p, true);
-		if (m[i].error || p->want >= 0 || m[i].record.offset < p->next) {
+			moved |= check_hold(p, true);
+		if (m[i].error || moved || m[i].record.offset < p->next) {
 			kafka_message_deinit(&m[i]);
 			continue;
 		}

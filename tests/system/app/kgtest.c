@@ -221,6 +221,7 @@ static void handle(struct run *run, const struct kg_message *m)
 {
 	const struct plan *plan = run->plan;
 
+	show_news(run); /* first: the message may be of a claim that only just came */
 	print_message(m);
 	run->n_messages++;
 	if (plan->slow_ms)
