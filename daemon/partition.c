@@ -23,6 +23,7 @@
 enum {
 	HOLD_US = 1000000,    /* a seek after a replacing assign waits this long at most */
 	STALL_US = 100000,    /* a queue unread for so long was probably full */
+	STEADY_US = 1500000,  /* a position is believed after so long */
 	KICK_MESSAGES = 2000, /* and so was one that gave so many without a pause */
 };
 
@@ -39,7 +40,7 @@ struct partition *partition_new(struct group *g, const char *topic, int32_t id)
 	}
 	offsets_init(&p->offsets);
 	p->initial = KAFKA_OFFSET_NONE;
-	p->next = p->want = p->earliest = p->end = -1;
+	p->next = p->want = p->earliest = p->end = p->position = -1;
 	p->average_bytes = 1024;
 	return p;
 }
@@ -198,6 +199,7 @@ size_t partition_take(struct partition *p, struct kafka_message *out, size_t max
 		return 0;
 	}
 	p->idle = false;
+	p->position = -1;
 	p->taken_in_a_row += n;
 	if (now - p->last_taken_us > STALL_US || p->taken_in_a_row >= KICK_MESSAGES)
 		p->was_full = true;
@@ -225,6 +227,11 @@ int partition_keep(struct partition *p, struct kafka_message *messages, size_t n
 	return 0;
 }
 
+/*
+ * Believed only when it stood for a while with nothing to take: librdkafka's own thread may pause
+ * the partition for a rebalance in the middle of a take, and before 2.1.0 the position then counts
+ * messages that it threw away. Within that while we hear of the rebalance.
+ */
 void partition_check_position(struct partition *p)
 {
 	int64_t position;
@@ -232,8 +239,12 @@ void partition_check_position(struct partition *p)
 	if (!p->idle || !p->queue || p->want >= 0 || p->offsets.popped < 0)
 		return;
 	position = kafka_queue_position(p->queue);
-	if (position >= 0)
+	if (position != p->position) {
+		p->position = position;
+		p->position_since_us = now_us();
+	} else if (position >= 0 && now_us() - p->position_since_us > STEADY_US) {
 		offsets_on_position(&p->offsets, position);
+	}
 }
 
 int64_t partition_get_next(const struct partition *p)

@@ -42,8 +42,10 @@ struct partition {
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
 	bool paused_for_memory;
-	bool healing; /* its offset was not in the log: its ends are asked for */
-	bool idle;    /* the queue ran empty: its position may be past control records */
+	bool healing;	  /* its offset was not in the log: its ends are asked for */
+	int64_t position; /* of librdkafka, as last seen while idle */
+	uint64_t position_since_us;
+	bool idle; /* the queue ran empty: its position may be past control records */
 	struct kafka_message *carry; /* owned: taken but not sent, carry_at .. n_carry */
 	uint32_t carry_at, n_carry;
 	uint64_t average_bytes; /* of a message, for how many to take */
