@@ -197,7 +197,7 @@ static void put_consumer(struct kgp_buf *b, const struct consumer *c)
 /* Why is nothing delivered: the commonest causes, each with what to type next. */
 static uint32_t put_warnings(struct kgp_buf *b, const struct group *g)
 {
-	char text[320], command[160];
+	char text[320], command[240];
 	struct partition *p;
 	uint32_t n = 0, n_initial = 0;
 
@@ -216,7 +216,10 @@ static uint32_t put_warnings(struct kgp_buf *b, const struct group *g)
 			 "set initial.offset = earliest in the [group], before its first start");
 	}
 	if (g->state == GROUP_JOINED && g->n_partitions && !g->n_consumers && ++n) {
-		snprintf(command, sizeof(command), "kgroupctl consume %.100s", group_get_name(g));
+		snprintf(command, sizeof(command),
+			 "start the program; or look without marking: "
+			 "kgroupctl consume %.100s --no-mark",
+			 group_get_name(g));
 		kgp_put_map(b, 2);
 		put_text(b, "text", "the group owns partitions here, but no program consumes them");
 		put_text(b, "command", command);

@@ -312,7 +312,7 @@ static void answer_with_a_group(int fd)
 	kgp_put_array(&b, 1);
 	kgp_put_map(&b, 2);
 	put_text(&b, "text", "nobody consumes");
-	put_text(&b, "command", "kgroupctl consume billing");
+	put_text(&b, "command", "kgroupctl consume billing --no-mark");
 	reply(fd, request, &b);
 }
 
@@ -348,7 +348,7 @@ static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
 	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 0);
 	assert_non_null(strstr(text, "\nbilling: waits for the coordinator\n"));
 	assert_non_null(strstr(text, "\nwarning: billing: nobody consumes\n"
-				     "    next: kgroupctl consume billing\n"));
+				     "    next: kgroupctl consume billing --no-mark\n"));
 	ctl.columns = "group,state,lag";
 	ctl.output = CTL_RAW;
 	ctl.noheadings = true;
