@@ -212,8 +212,11 @@ static uint32_t put_warnings(struct kgp_buf *b, const struct group *g)
 			 n_initial);
 		kgp_put_map(b, 2);
 		put_text(b, "text", text);
-		put_text(b, "command",
-			 "set initial.offset = earliest in the [group], before its first start");
+		snprintf(command, sizeof(command),
+			 "set initial.offset = earliest in [group %.100s] and restart kgroupd: it "
+			 "counts as long as nothing was committed",
+			 group_get_name(g));
+		put_text(b, "command", command);
 	}
 	if (g->state == GROUP_JOINED && g->n_partitions && !g->n_consumers && ++n) {
 		snprintf(command, sizeof(command),
