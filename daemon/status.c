@@ -51,6 +51,11 @@ static void put_array(struct kgp_buf *b, const char *key, uint32_t n)
 	kgp_put_array(b, n);
 }
 
+static const char *plural(unsigned n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* ---- figures --------------------------------------------------------------------------------- */
 
 static int64_t partition_lag(const struct partition *p)
@@ -207,9 +212,9 @@ static uint32_t put_warnings(struct kgp_buf *b, const struct group *g)
 			     g->agreement.group.value[KGP_SETTING_INITIAL_OFFSET] == KGP_LATEST;
 	if (n_initial && ++n) {
 		snprintf(text, sizeof(text),
-			 "%u partitions have no committed offset and started at the end "
+			 "%u partition%s without a committed offset started at the end "
 			 "(initial.offset = latest): older messages are not read",
-			 n_initial);
+			 n_initial, plural(n_initial));
 		kgp_put_map(b, 2);
 		put_text(b, "text", text);
 		snprintf(command, sizeof(command),
@@ -447,9 +452,9 @@ void status_summary(struct daemon *d, char *out, size_t size)
 			behind_ms = b > behind_ms ? b : behind_ms;
 		}
 	}
-	n = snprintf(out, size, "%s%u groups, %u partitions, %u clients, lag %lld",
-		     d->draining ? "draining: " : "", n_groups, n_partitions, n_consumers,
-		     (long long)lag);
+	n = snprintf(out, size, "%s%u group%s, %u partition%s, %u client%s, lag %lld",
+		     d->draining ? "draining: " : "", n_groups, plural(n_groups), n_partitions,
+		     plural(n_partitions), n_consumers, plural(n_consumers), (long long)lag);
 	if (behind_ms >= 60000 && n > 0 && (size_t)n < size)
 		snprintf(out + n, size - (size_t)n, " (%lldm%02llds)", (long long)behind_ms / 60000,
 			 (long long)behind_ms / 1000 % 60);
