@@ -277,7 +277,7 @@ static void put_group(struct kgp_buf *b, const struct group *g)
 	size_t i, n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
 	struct consumer *c;
 
-	kgp_put_map(b, 21);
+	kgp_put_map(b, 22);
 	put_text(b, "name", group_get_name(g));
 	put_text(b, "group_id", g->config->group_id);
 	put_text(b, "cluster", g->cluster->config->name);
@@ -286,6 +286,7 @@ static void put_group(struct kgp_buf *b, const struct group *g)
 	put_group_settings(b, g);
 	put_group_figures(b, g);
 	put_text(b, "last_error", *g->error ? g->error : NULL);
+	put_known(b, "last_error_code", g->error_code ? (int64_t)g->error_code : -1);
 	put_number(b, "n_consumers", g->n_consumers);
 	put_array(b, "topics", (uint32_t)n);
 	for (i = 0; i < n; i++)

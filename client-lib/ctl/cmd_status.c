@@ -3,8 +3,9 @@
  * kgroupctl status: one screen that answers "why do I receive nothing?".
  *
  * From the outside to the inside: the daemon, its clusters, its groups, then for every group that
- * has something to say the daemon's own sentence, then warnings with the command to type next. All
- * sentences are the daemon's; only their order and form are made here.
+ * has something to say the daemon's own sentence, with the error's code and remedy, then warnings
+ * with the command to type next. The sentences are the daemon's, the remedies those of `explain`;
+ * only order and form are made here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -64,30 +65,44 @@ static void print_daemon(const struct ctl *ctl, const json_t *daemon)
 	       value_text(daemon, "log_level", "-"), value_text(daemon, "config", "-"));
 }
 
-static void print_last_error(const json_t *element, const char *name, const char *text)
+/* What the error that lasts means for the reader: its code, how to mend it, where more stands. */
+static void print_remedy(const struct ctl *ctl, const json_t *group)
 {
-	const char *error = value_text(element, "last_error", "");
-	long long n = value_number(element, "errors", 1);
+	bool on = colour_is_on(ctl, stdout);
+	unsigned code = (unsigned)value_number(group, "last_error_code", 0);
+
+	if (!code)
+		return;
+	printf("    mend: %s (KG-%04u)\n", trouble_hint(code), code);
+	printf("    next: %sjournalctl -u kgroupd KGROUP_GROUP=%s -n 20%s\n",
+	       colour_start(on, COLOUR_STRONG), value_text(group, "name", ""), colour_end(on));
+}
+
+static void print_last_error(const json_t *group, const char *text)
+{
+	const char *name = value_text(group, "name", "-");
+	const char *error = value_text(group, "last_error", "");
+	long long n = value_number(group, "errors", 1);
 
 	if (*error && strcmp(error, text) != 0)
 		printf(n > 1 ? "%s: last of %lld errors: %s\n" : "%s: %lld error: %s\n", name, n,
 		       error);
 }
 
-/* "name: text" for each element that has one. */
-static void print_texts(json_t *elements)
+/* "name: text" for each element that has one; below it what a group's error asks for. */
+static void print_texts(const struct ctl *ctl, json_t *elements)
 {
 	json_t *element;
 	size_t i;
 
 	json_array_foreach(elements, i, element)
 	{
-		const char *name = value_text(element, "name", "-");
 		const char *text = value_text(element, "text", "");
 
 		if (*text)
-			printf("%s: %s\n", name, text);
-		print_last_error(element, name, text);
+			printf("%s: %s\n", value_text(element, "name", "-"), text);
+		print_last_error(element, text);
+		print_remedy(ctl, element);
 	}
 }
 
@@ -137,13 +152,13 @@ static int print_screen(const struct ctl *ctl, const struct status *status, json
 	print_daemon(ctl, json_object_get(answer, "daemon"));
 	printf("\n");
 	r = cluster_table_print(ctl, clusters, t);
-	print_texts(clusters);
+	print_texts(ctl, clusters);
 	printf("\n");
 	if (json_array_size(groups) == 0)
 		print_no_groups(status);
 	if (r == 0)
 		r = group_table_print(ctl, groups, t);
-	print_texts(groups);
+	print_texts(ctl, groups);
 	if (r == 0 && (status->group || ctl->verbose)) {
 		printf("\n");
 		r = consumer_table_print(ctl, groups, t);

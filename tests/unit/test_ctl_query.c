@@ -301,10 +301,13 @@ static void answer_with_a_group(int fd)
 	kgp_put_map(&b, 1);
 	kgp_put_str(&b, kgp_text("groups"));
 	kgp_put_array(&b, 1);
-	kgp_put_map(&b, 5);
+	kgp_put_map(&b, 7);
 	put_text(&b, "name", "billing");
 	put_text(&b, "state", "joining");
 	put_text(&b, "text", "waits for the coordinator");
+	put_text(&b, "last_error", "no such topic");
+	kgp_put_str(&b, kgp_text("last_error_code"));
+	kgp_put_uint(&b, KGP_E_UNKNOWN_TOPIC);
 	kgp_put_str(&b, kgp_text("partitions"));
 	kgp_put_array(&b, 1);
 	put_partition(&b);
@@ -347,6 +350,10 @@ static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
 	fake_start(&f, answer_with_a_group);
 	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 0);
 	assert_non_null(strstr(text, "\nbilling: waits for the coordinator\n"));
+	assert_non_null(
+		strstr(text, "\nbilling: 1 error: no such topic\n    mend: create the topic, "));
+	assert_non_null(strstr(text, " (KG-0043)\n    next: journalctl -u kgroupd "
+				     "KGROUP_GROUP=billing -n 20\n"));
 	assert_non_null(strstr(text, "\nwarning: billing: nobody consumes\n"
 				     "    next: kgroupctl consume billing --no-mark\n"));
 	ctl.columns = "group,state,lag";
