@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Asking a daemon: what it answers reaches the screen, and what it does wrong is said. */
 #include "client-lib/ctl/query.h"
+#include "client-lib/ctl/show.h"
 #include "client-lib/ctl/value.h"
 #include "proto/frame.h"
 
@@ -410,6 +411,18 @@ static void an_unknown_group_is_a_no(void **state)
 	fake_stop(&f);
 }
 
+/* Who only asks wants no group opened. */
+static void an_unknown_group_is_no_reason_to_allow_dynamic_ones(void **state)
+{
+	struct trouble t;
+
+	trouble_set(&t, KGP_E_NO_GROUP, "the daemon did not answer the question");
+	assert_non_null(strstr(t.how, "allow.dynamic"));
+	assert_int_equal(show_fail("x", &t), 1);
+	assert_null(strstr(t.why, "allow.dynamic"));
+	assert_null(strstr(t.how, "allow.dynamic"));
+}
+
 static void a_wrong_command_line_is_64(void **state)
 {
 	struct ctl ctl = {.timeout_ms = SHORT_MS, .socket_path = "/nonexistent/s"};
@@ -435,6 +448,7 @@ int main(void)
 		cmocka_unit_test(lag_prints_what_is_unknown_as_such),
 		cmocka_unit_test(json_is_the_whole_answer),
 		cmocka_unit_test(an_unknown_group_is_a_no),
+		cmocka_unit_test(an_unknown_group_is_no_reason_to_allow_dynamic_ones),
 		cmocka_unit_test(a_wrong_command_line_is_64),
 	};
 
