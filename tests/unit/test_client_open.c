@@ -336,8 +336,8 @@ static void test_nobody_listens(void **state)
 	assert_non_null(strstr(e.text, f->path));
 }
 
-/* As somebody else: 0, or what was not as it should be. */
-static int open_as_nobody(struct fake *f)
+/* As somebody else, with this group on the socket: 0, or what was not as it should be. */
+static int open_as_nobody(struct fake *f, const char *socket_group, const char *hint)
 {
 	struct kg_consumer *c;
 	struct kg_error e;
@@ -347,26 +347,45 @@ static int open_as_nobody(struct fake *f)
 	if (fake_try_open(f, &c, &e, NULL) !=
 	    KG_ERR_UNREACHABLE) /* at once: open.timeout is 10 s */
 		return 2;
-	if (!strstr(e.text, "nobody") || !strstr(e.text, "root:root") || !strstr(e.text, "0660"))
+	if (!strstr(e.text, "nobody") || !strstr(e.text, socket_group) || !strstr(e.text, "0660"))
 		return 3;
-	return strstr(e.hint, "usermod -aG root nobody") ? 0 : 4;
+	return strstr(e.hint, hint) ? 0 : 4;
+}
+
+static int open_in_a_child(struct fake *f, const char *socket_group, const char *hint)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(open_as_nobody(f, socket_group, hint));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
 }
 
 static void test_permission_denied_names_user_socket_and_remedy(void **state)
 {
 	struct fake *f = *state;
-	int status;
-	pid_t pid;
 
 	if (geteuid())
 		skip();
 	chmod(f->dir, 0755);
 	chmod(f->path, 0660);
-	pid = fork();
-	if (!pid)
-		_exit(open_as_nobody(f));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(chown(f->path, 0, getgrnam("games")->gr_gid), 0);
+	assert_int_equal(open_in_a_child(f, "root:games", "usermod -aG games nobody"), 0);
+}
+
+/* Membership of root is no remedy. */
+static void test_permission_denied_by_the_group_root_names_the_setting(void **state)
+{
+	struct fake *f = *state;
+
+	if (geteuid())
+		skip();
+	chmod(f->dir, 0755);
+	chmod(f->path, 0660);
+	assert_int_equal(open_in_a_child(f, "root:root", "socket.group = GROUP"), 0);
+	assert_int_equal(open_in_a_child(f, "root:root", "usermod -aG GROUP nobody"), 0);
 }
 
 static void test_a_path_that_is_too_long(void **state)
@@ -425,6 +444,7 @@ int main(void)
 		TEST(test_a_silent_daemon_is_unreachable),
 		TEST(test_nobody_listens),
 		TEST(test_permission_denied_names_user_socket_and_remedy),
+		TEST(test_permission_denied_by_the_group_root_names_the_setting),
 		TEST(test_a_path_that_is_too_long),
 		TEST(test_every_error_has_a_name),
 	};

@@ -103,12 +103,14 @@ static void explain_permission(struct kg_error *e, const char *path)
 		  "user %s may not connect to %s: permission denied; the socket belongs to %s:%s "
 		  "with mode %04o",
 		  user, path, owner, group, (unsigned)st.st_mode & 07777);
-	if (st.st_mode & S_IWGRP)
+	if (!(st.st_mode & S_IWGRP) || !st.st_gid) /* nobody is to be made a member of root */
+		error_hint(e,
+			   "an administrator sets socket.group = GROUP and socket.mode = 0660 in "
+			   "[daemon] of kgroupd.conf, and: sudo usermod -aG GROUP %s",
+			   user);
+	else
 		error_hint(e, "sudo usermod -aG %s %s, then log in anew or restart the service",
 			   group, user);
-	else
-		error_hint(e, "the socket's mode gives its group nothing: look at the socket "
-			      "settings of kgroupd");
 }
 
 int dial_explain(struct kg_error *e, const char *path, int error_no)
