@@ -8,7 +8,8 @@ import pytest
 from examples.programs import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-SOURCES = [p for folder in ("proto", "daemon", "client-lib") for p in (ROOT / folder).rglob("*.[ch]")]
+SOURCES = [path for folder in ("proto", "daemon", "client-lib")
+           for path in (ROOT / folder).rglob("*.[ch]")]
 
 
 def name_of(path):
@@ -79,7 +80,7 @@ def test_commands_exist(builddir):
 
 
 def test_keys_of_the_configuration_exist():
-    """`word.word` or `word.word = value` in backquotes is a key, where it looks like one of ours."""
+    """`word.word` or `word.word = value` in backquotes is a key, if it looks like one of ours."""
     table = (ROOT / "daemon/config_keys.def").read_text(encoding="utf-8")
     keys = set(re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', table))
     firsts = {key.split(".")[0] for key in keys} - {"group"}

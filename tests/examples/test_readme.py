@@ -114,7 +114,7 @@ def test_the_program_in_python_prints_why_it_is_refused(scene, orders_py):
 
 
 def test_the_programs_run_beside_the_demo(scene, builddir, compiled, orders_py):
-    """What README tells a newcomer to do: the demo's socket and topic, a group that nobody knows."""
+    """What README tells a newcomer to do: the demo's socket and topic, a group nobody knows."""
     demo = Program(scene, [builddir / "client-lib/ctl/kgroupctl", "demo"],
                    {"KGROUP_KGROUPD": str(builddir / "daemon/kgroupd"),
                     "KGROUP_MOCK": str(builddir / "client-lib/ctl/mock/kgroup-mock")})

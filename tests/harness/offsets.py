@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """OffsetFetch by hand: the committed offset and its metadata, byte for byte.
 
-confluent-kafka has a call for it, but its metadata may carry bytes beyond its end (the library's copy
-has no terminator, the binding expects one), and a consumer for each group costs threads. One request
-and one reply of fixed form are less.
+confluent-kafka has a call for it, but its metadata may carry bytes beyond its end (the library's
+copy has no terminator, the binding expects one), and a consumer for each group costs threads. One
+request and one reply of fixed form are less.
 """
 import collections
 import socket

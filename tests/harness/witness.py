@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What Kafka says about us, by confluent-kafka: a client that shares no line with the daemon.
 
-It writes messages as exactly as Kafka allows, and reads committed offsets (offsets.py), members, and
-the group's generation. The last has no request: it is read where the broker keeps it, in
+It writes messages as exactly as Kafka allows, and reads committed offsets (offsets.py), members,
+and the group's generation. The last has no request: it is read where the broker keeps it, in
 __consumer_offsets.
 """
 import struct

@@ -27,7 +27,8 @@ BAD = {
     "a cluster that is not there": (GOOD + "[group g]\ncluster = mars\n", [(7, ["mars"])]),
     "a key of Kafka's that is not there": (
         GOOD + "fetch.wait.max.mz = 50\n", [(6, ["fetch.wait.max.mz", "fetch.wait.max.ms"])]),
-    "a value that Kafka's library refuses": (GOOD + "fetch.wait.max.ms = soon\n", [(6, ["fetch.wait.max.ms"])]),
+    "a value that Kafka's library refuses": (
+        GOOD + "fetch.wait.max.ms = soon\n", [(6, ["fetch.wait.max.ms"])]),
     "a key that the daemon owns": (GOOD + "[group g]\nkafka.enable.auto.commit = true\n",
                                    [(7, ["enable.auto.commit"])]),
     "the same key twice": (GOOD + "[group g]\nleave.delay = 1s\nleave.delay = 1s\n",

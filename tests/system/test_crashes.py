@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """At least once, whatever dies: every message is handed out, what is committed was marked, order
-holds within a claim. Crashes come at counts drawn from a seed that is printed, so that a run can be had
-again."""
+holds within a claim. Crashes come at counts drawn from a seed that is printed, so that a run can be
+had again."""
 import os
 import random
 import signal
