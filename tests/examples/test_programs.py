@@ -39,6 +39,15 @@ def test_consume_prints_each_message_and_marks_it(scene, example, topic, values)
     wait_committed(scene, topic)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_consume_ends_in_order_with_a_signal(scene, example, topic, values, number):
+    """What it printed is committed when it has ended, not some time after."""
+    program = example("consume")
+    program.wait_output(*(f"\t{value}\n" for value in values))
+    assert program.stop(number) == 0, program.output()
+    assert [scene.committed(topic, i) for i in range(N_PARTITIONS)] == [N_MESSAGES] * N_PARTITIONS
+
+
 def test_poll_tells_what_it_holds_and_ends_with_a_signal(scene, example, topic, values):
     program = example("poll")
     program.wait_output(*(f"assigned: {topic}/{i}" for i in range(N_PARTITIONS)),
