@@ -20,7 +20,8 @@
 #include "client-lib/ctl/value.h"
 
 enum { KEY_NO_MARK = 0x300, KEY_SET, KEY_EARLIEST, KEY_LATEST, KEY_CLUSTER };
-enum { SETTLE_MS = 300, IDLE_MS = 1000, NO_CLAIM_MS = 3000 };
+enum { SETTLE_MS = 300, IDLE_MS = 1000, NO_CLAIM_MS = 3000, AT_END_TURN_MS = 100 };
+enum { OPEN_MS = 300, PATIENCE_MS = 1000, STATE_BYTES = 512 };
 
 struct consume {
 	const struct ctl *ctl;
@@ -31,10 +32,10 @@ struct consume {
 	struct kg_options *options; /* owned */
 	struct receiver receiver;
 	struct ends ends;
-	bool at_end; /* -e */
-	bool has_state;
-	enum kg_state last_state; /* that was told */
+	bool at_end;		/* -e */
+	char said[STATE_BYTES]; /* of the state or the group's last error; "": nothing yet */
 	int64_t opened_ms, asked_ms;
+	int64_t waits_since_ms; /* for the group to be joined; 0: it is */
 };
 
 static const struct argp_option option_table[] = {
@@ -170,8 +171,9 @@ static void say_claim(const struct kg_event *event, const char *what)
 	fprintf(stderr, "kgroupctl: %s %s/%d\n", what, event->topic, event->partition);
 }
 
-static void say_error(const struct kg_event *event)
+static void say_error(struct consume *consume, const struct kg_event *event)
 {
+	snprintf(consume->said, sizeof(consume->said), "%s", event->error.text);
 	fprintf(stderr, "kgroupctl: %s error", event->context ? event->context : "group");
 	if (event->topic)
 		fprintf(stderr, " on %s/%d", event->topic, event->partition);
@@ -183,19 +185,45 @@ static void say_error(const struct kg_event *event)
 		fprintf(stderr, "  mend: %s\n", event->error.hint);
 }
 
-/* Each state once: the library tells it again after a claim. */
+/* Each text once: the library tells a state again after a claim, and an error has been told. */
 static void say_state(struct consume *consume)
 {
 	const char *text = NULL;
-	enum kg_state state = kg_consumer_state(consume->receiver.consumer, &text);
 
-	if (state == KG_STATE_JOINED)
+	if (kg_consumer_state(consume->receiver.consumer, &text) == KG_STATE_JOINED)
 		text = "joined";
-	if (!text || !*text || (consume->has_state && state == consume->last_state))
+	if (!text || !*text || strncmp(text, consume->said, STATE_BYTES - 1) == 0)
 		return;
-	consume->has_state = true;
-	consume->last_state = state;
+	snprintf(consume->said, sizeof(consume->said), "%s", text);
 	fprintf(stderr, "kgroupctl: %s: %s\n", consume->group, text);
+}
+
+/* Who sees no messages wants to know why, soon and without -v; a join takes moments only. */
+static void follow_state(struct consume *consume)
+{
+	enum kg_state state = kg_consumer_state(consume->receiver.consumer, NULL);
+	int64_t now_ms = receiver_now_ms();
+
+	if (state == KG_STATE_JOINED) {
+		if (consume->waits_since_ms && !consume->ctl->quiet)
+			say_state(consume);
+		consume->waits_since_ms = 0;
+		return;
+	}
+	if (!consume->waits_since_ms)
+		consume->waits_since_ms = now_ms;
+	if (!consume->ctl->quiet && now_ms - consume->waits_since_ms >= PATIENCE_MS)
+		say_state(consume);
+}
+
+/* How long a turn may last before follow_state() or is_at_end() are due; -1: for ever. */
+static int turn_ms(const struct consume *consume)
+{
+	int64_t left_ms = consume->waits_since_ms + PATIENCE_MS - receiver_now_ms();
+
+	if (consume->at_end)
+		return AT_END_TURN_MS;
+	return consume->waits_since_ms && left_ms > 0 ? (int)left_ms : -1;
 }
 
 static void on_event(void *context, const struct kg_event *event)
@@ -203,7 +231,7 @@ static void on_event(void *context, const struct kg_event *event)
 	struct consume *consume = context;
 
 	if (event->type == KG_EVENT_ERROR && !consume->ctl->quiet)
-		say_error(event);
+		say_error(consume, event);
 	if (!consume->ctl->verbose)
 		return;
 	switch (event->type) {
@@ -279,23 +307,48 @@ static bool is_at_end(struct consume *consume)
 /* ---- running ------------------------------------------------------------------------------------
  */
 
+/*
+ * The library waits in silence until the group is joined. So it is given moments, and receive()
+ * says what the group waits for; only a daemon that does not answer gets a longer try, up to
+ * --timeout.
+ */
+static int try_to_open(struct consume *consume, struct kg_error *error)
+{
+	int64_t start_ms = receiver_now_ms(), end_ms = start_ms + consume->ctl->timeout_ms;
+	int64_t try_ms = OPEN_MS, now_ms = start_ms;
+	char timeout[32];
+	int r;
+
+	do {
+		start_ms = now_ms;
+		try_ms = try_ms < end_ms - now_ms ? try_ms : end_ms - now_ms;
+		snprintf(timeout, sizeof(timeout), "%lldms", (long long)try_ms);
+		kg_options_set(consume->options, "open.timeout", timeout, NULL);
+		r = kg_consumer_open(&consume->receiver.consumer, consume->group,
+				     (const char *const *)consume->topics, consume->n_topics,
+				     consume->options, error);
+		now_ms = receiver_now_ms();
+		if (r == 0 || now_ms - start_ms < try_ms) /* or refused, which stays so */
+			break;
+		try_ms *= 2;
+	} while (now_ms < end_ms);
+	return r;
+}
+
 static int open_consumer(struct consume *consume, struct trouble *t)
 {
-	const struct ctl *ctl = consume->ctl;
-	char what[300], timeout[32];
+	const char *socket_path = consume->ctl->socket_path;
 	struct kg_error error;
+	char what[300];
 
 	snprintf(what, sizeof(what), "cannot consume '%s'", consume->group);
-	snprintf(timeout, sizeof(timeout), "%dms", ctl->timeout_ms);
-	kg_options_set(consume->options, "socket", ctl->socket_path, NULL);
-	kg_options_set(consume->options, "open.timeout", timeout, NULL);
+	kg_options_set(consume->options, "socket", socket_path, NULL);
 	kg_options_set(consume->options, "errors", "yes", NULL);
-	if (reach_check(ctl->socket_path, t) < 0)
+	if (reach_check(socket_path, t) < 0)
 		return -1;
-	if (kg_consumer_open(&consume->receiver.consumer, consume->group,
-			     (const char *const *)consume->topics, consume->n_topics,
-			     consume->options, &error) < 0)
-		return receiver_explain(&error, what, ctl->socket_path, t);
+	consume->waits_since_ms = receiver_now_ms();
+	if (try_to_open(consume, &error) < 0)
+		return receiver_explain(&error, what, socket_path, t);
 	consume->opened_ms = receiver_now_ms();
 	return 0;
 }
@@ -332,8 +385,10 @@ static int receive(struct consume *consume, struct trouble *t)
 {
 	int r = 0;
 
-	while (r == 0 && !stop_signal() && consume->receiver.n_left > 0 && !is_at_end(consume))
-		r = receiver_turn(&consume->receiver, NULL, 0, consume->at_end ? 100 : -1, t);
+	while (r == 0 && !stop_signal() && consume->receiver.n_left > 0 && !is_at_end(consume)) {
+		follow_state(consume);
+		r = receiver_turn(&consume->receiver, NULL, 0, turn_ms(consume), t);
+	}
 	return r;
 }
 
@@ -350,8 +405,6 @@ static int run(struct consume *consume)
 		return trouble_print(&t);
 	}
 	stop_init();
-	if (!consume->ctl->quiet)
-		say_state(consume);
 	r = receive(consume, &t);
 	if (receiver_close(&consume->receiver, &at_close) < 0 && r == 0) {
 		r = -1;
