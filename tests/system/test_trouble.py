@@ -247,6 +247,50 @@ def test_status_shows_the_consumers(scene):
 
 
 @both
+def test_status_warns_of_messages_that_a_new_group_does_not_see(scene):
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 10)
+    scene.daemon(group={"initial.offset": "latest"})
+    client = scene.consumer(topic).wait_claims([(topic, 0)])
+    warning, = scene.status()[1]["warnings"]
+    assert warning["text"].startswith("1 partition without")
+    assert "[group g]" in warning["command"] and "restart" in warning["command"]
+    scene.witness.fill(topic, 0, 1, first=10)
+    client.mark(client.wait_messages(1)[0])
+    scene.wait_for(lambda: not scene.status()[1]["warnings"], 10, "the end of the warning")
+
+
+@both
+def test_status_warns_of_a_group_without_a_program_and_advises_no_mark(scene):
+    topic = scene.topic(1)
+    scene.daemon(group={"leave.delay": "1m"})
+    scene.consumer(topic).wait_claims([(topic, 0)]).disconnect()
+    warning, = scene.wait_for(lambda: scene.status()[1]["warnings"], 10, "a warning")
+    assert warning["command"].endswith("kgroupctl consume g --no-mark")
+
+
+@both
+def test_status_has_the_code_of_an_error_that_lasts(scene):
+    scene.daemon(cluster={"bootstrap.servers": "127.0.0.1:1"})
+    scene.consumer("t").wait_error("BROKER")
+    assert ERROR_NAMES[scene.status()[1]["last_error_code"]] == "BROKER"
+
+
+@mock("faults are the mock's")
+def test_status_has_no_code_of_an_error_that_healed(scene):
+    topic = scene.topic(1)
+    scene.broker.down()
+    scene.daemon()
+    client = scene.consumer(topic)
+    client.wait_error("BROKER")
+    scene.broker.up()
+    client.wait_claims([(topic, 0)], timeout_s=30)
+    row = scene.wait_for(lambda: (r := scene.status()[1])["last_error_code"] is None and r, 10,
+                         "an error that healed")
+    assert row["last_error"]
+
+
+@both
 def test_an_unknown_query_is_refused(scene):
     scene.daemon()
     client = scene.client()
