@@ -95,12 +95,27 @@ static bool is_finished(const struct claim *claim)
 	return offsets_is_done(&claim->partition->offsets) && !claim->consumer->connection->held;
 }
 
+/* A second release, of a stop in a rebalance, can only make it end sooner. */
+static void shorten(struct claim *claim, const struct timeval *dwell)
+{
+	struct timeval due, now, left;
+
+	if (!evtimer_pending(claim->dwell_timer, &due))
+		return;
+	evutil_gettimeofday(&now, NULL);
+	evutil_timersub(&due, &now, &left);
+	if (evutil_timercmp(dwell, &left, <))
+		evtimer_add(claim->dwell_timer, dwell);
+}
+
 void claim_release(struct claim *claim, uint32_t dwell_ms, const char *reason)
 {
 	struct timeval dwell = {dwell_ms / 1000, (suseconds_t)(dwell_ms % 1000) * 1000};
 
-	if (claim->state == CLAIM_RELEASING)
+	if (claim->state == CLAIM_RELEASING) {
+		shorten(claim, &dwell);
 		return;
+	}
 	claim_unset_runnable(claim);
 	claim->state = CLAIM_RELEASING;
 	claim->reason = reason;

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 5000, STUCK_US = 30000000 };
+enum { MOST_WAITING = 1024, RETRY_FIRST_MS = 100, RETRY_MOST_MS = 5000, STUCK_US = 30000000 };
 
 bool commit_is_idle(const struct group *g)
 {
@@ -45,6 +45,7 @@ static void answer(struct group *g, struct commit_waiter *w, unsigned code, cons
 	bool closes = w->closes;
 
 	TAILQ_REMOVE(&g->commit.waiters, w, link);
+	c->n_waiting--;
 	session_reply(connection, w->request, code, text, NULL);
 	free(w);
 	if (closes)
@@ -91,8 +92,11 @@ void commit_forget(struct group *g, struct consumer *c)
 
 int commit_wait(struct group *g, struct consumer *c, uint32_t request, bool closes)
 {
-	struct commit_waiter *w = calloc(1, sizeof(*w));
+	struct commit_waiter *w;
 
+	if (c->n_waiting >= MOST_WAITING)
+		return -EDQUOT;
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	*w = (struct commit_waiter){.consumer = c,
@@ -100,7 +104,11 @@ int commit_wait(struct group *g, struct consumer *c, uint32_t request, bool clos
 				    .closes = closes,
 				    .number = g->commit.started + 1};
 	TAILQ_INSERT_TAIL(&g->commit.waiters, w, link);
-	if (!g->commit.suspended)
+	c->n_waiting++;
+	if (!g->kafka)
+		commit_fail_waiters(g, KGP_E_COMMIT,
+				    "the group has no connection to Kafka now; marks are kept");
+	else if (!g->commit.suspended)
 		commit_start(g);
 	return 0;
 }
@@ -124,7 +132,8 @@ static struct kafka_tp *collect(struct group *g, size_t *n)
 	if (!list)
 		return NULL;
 	TAILQ_FOREACH (p, &g->partitions, link) {
-		if (p->state == PARTITION_NEW || !is_due(p))
+		if (p->state == PARTITION_NEW || p->state == PARTITION_FAILED ||
+		    (p->state == PARTITION_REVOKED && g->lost) || !is_due(p))
 			continue;
 		list[(*n)++] = (struct kafka_tp){
 			.topic = p->topic,
@@ -172,12 +181,13 @@ void commit_start(struct group *g)
 		return; /* no memory: the timer tries again */
 	g->commit.started++;
 	if (!n) {
+		g->commit.n_failures = 0;
 		finish(g, 0, NULL);
 	} else {
 		g->commit.in_flight = true;
 		g->commit.started_us = now_us();
-		if (kafka_commit(g->kafka, list, n))
-			commit_on_result(g, "_FAIL", KAFKA_ERROR_OTHER, list, n);
+		if (kafka_commit(g->kafka, list, n, ++g->commit.serial))
+			commit_on_result(g, "_FAIL", KAFKA_ERROR_OTHER, list, n, g->commit.serial);
 	}
 	free(list);
 }
@@ -225,11 +235,11 @@ static void on_failure(struct group *g, const char *error, enum kafka_error_clas
 }
 
 void commit_on_result(void *owner, const char *error, enum kafka_error_class class,
-		      const struct kafka_tp *list, size_t n)
+		      const struct kafka_tp *list, size_t n, uint64_t number)
 {
 	struct group *g = owner;
 
-	if (!g->commit.in_flight)
+	if (!g->commit.in_flight || number != g->commit.serial)
 		return; /* it was given up */
 	g->commit.in_flight = false;
 	if (apply_result(g, error, list, n)) {

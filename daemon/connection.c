@@ -173,8 +173,8 @@ void connection_send_bytes(struct connection *c, const void *data, size_t size)
 	}
 	if ((size_t)n == size)
 		return;
-	if (evbuffer_get_length(c->out) > c->daemon->config->output_limit_bytes + CONTROL_BYTES &&
-	    !c->big) {
+	if (evbuffer_get_length(c->out) >
+	    c->daemon->config->output_limit_bytes + CONTROL_BYTES + c->big_charge.amount) {
 		drop_slow_reader(c, "slow reader: it sends requests but does not read the answers");
 		return;
 	}
@@ -302,11 +302,10 @@ void connection_go_on(struct connection *c)
 	c->held = false;
 	if (c->dead) {
 		event_active(c->timer, EV_TIMEOUT, 0);
-		return;
-	}
-	if (!c->farewell)
+	} else if (!c->farewell) {
 		event_add(c->read_event, NULL);
-	cut_frames(c);
+		event_active(c->read_event, EV_READ, 0);
+	}
 }
 
 /* Reads once. > 0: there may be more. */
@@ -326,7 +325,9 @@ static int read_some(struct connection *c)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	read_some(arg);
+	cut_frames(arg); /* what waited behind a held frame */
+	if (!is_ending(arg))
+		read_some(arg);
 }
 
 void connection_read_to_end(struct connection *c)

@@ -30,6 +30,8 @@ struct consumer {
 	struct claims runnable; /* of them: may have messages; round robin */
 	uint32_t last_claim;	/* ids are never used again */
 	uint32_t n_claims;
+	size_t resume_bytes;	/* of its RESUMEs that wait */
+	uint32_t n_waiting;	/* COMMIT and CLOSE that are not answered yet */
 	uint32_t close_request; /* CLOSE waits for the final commit; 0: none */
 	bool ready;		/* RESUME_END came: may be given claims */
 	bool closing;

@@ -114,11 +114,8 @@ struct group *group_free(struct group *g)
 		TAILQ_REMOVE(&g->partitions, p, link);
 		partition_free(p);
 	}
-	while ((interest = TAILQ_FIRST(&g->interests))) {
-		TAILQ_REMOVE(&g->interests, interest, link);
-		free(interest->topic);
-		free(interest);
-	}
+	while ((interest = TAILQ_FIRST(&g->interests)))
+		group_drop_interest(g, interest);
 	while ((resume = TAILQ_FIRST(&g->resumes)))
 		group_drop_resume(g, resume);
 	membership_close(g);
@@ -238,6 +235,7 @@ void group_clear_error(struct group *g)
 void group_on_error(struct group *g, unsigned code, const char *context, const char *topic,
 		    int32_t partition, const char *format, ...)
 {
+	struct interest *interest = topic ? group_find_interest(g, topic) : NULL;
 	bool repeated, hidden;
 	struct consumer *c;
 	char text[sizeof(g->error)];
@@ -253,6 +251,10 @@ void group_on_error(struct group *g, unsigned code, const char *context, const c
 	hidden = code == KGP_E_BROKER &&
 		 (g->error_code == KGP_E_AUTH ||
 		  (g->error_code == code && !topic && !strncmp(text, "_ALL_BROKERS_DOWN", 17)));
+	if (interest && code == KGP_E_UNKNOWN_TOPIC) { /* several take turns: each once a while */
+		repeated = interest->error_us && now_us() - interest->error_us < REPEAT_US;
+		interest->error_us = repeated ? interest->error_us : now_us();
+	}
 	g->n_errors++;
 	if (repeated || hidden)
 		return;
@@ -293,6 +295,7 @@ void group_attach(struct group *g, struct consumer *c)
 	log_write(LOG_INFO, LOG_ABOUT(.group = group_get_name(g)), "consumer opened, %u now",
 		  g->n_consumers);
 	group_on_settled(g, c);
+	group_note_wanted(g);
 	group_update_interests(g);
 	membership_want(g);
 	state_save(g->daemon);
@@ -304,6 +307,8 @@ void group_detach(struct group *g, struct consumer *c)
 	g->n_consumers--;
 	commit_forget(g, c);
 	marks_forget(c);
+	group_forget_resumes(g, c);
+	group_note_wanted(g);
 	log_write(LOG_INFO, LOG_ABOUT(.group = group_get_name(g)), "consumer closed, %u left",
 		  g->n_consumers);
 	group_update_interests(g);
@@ -311,100 +316,6 @@ void group_detach(struct group *g, struct consumer *c)
 	group_distribute(g);
 	state_save(g->daemon);
 	daemon_check_drained(g->daemon);
-}
-
-/* ---- marks that wait for their partition ----------------------------------------------------- */
-
-void group_drop_resume(struct group *g, struct resume *r)
-{
-	TAILQ_REMOVE(&g->resumes, r, link);
-	g->n_resumes--;
-	free(r->topic);
-	free(r->metadata);
-	free(r);
-}
-
-static char *copy_bytes(struct kgp_bytes bytes)
-{
-	char *copy = bytes.data ? malloc(bytes.size + 1) : NULL;
-
-	if (copy)
-		memcpy(copy, bytes.data, bytes.size);
-	return copy;
-}
-
-static int keep_resume(struct group *g, const struct resume *like, struct kgp_bytes metadata)
-{
-	struct resume *r;
-
-	if (g->n_resumes >=
-	    KGP_MAX_CLAIMS) /* a client that sends without end: its messages come again */
-		return -ENOMEM;
-	r = calloc(1, sizeof(*r));
-	if (!r)
-		return -ENOMEM;
-	*r = *like;
-	r->topic = strdup(like->topic);
-	r->metadata = copy_bytes(metadata);
-	r->metadata_bytes = metadata.size;
-	TAILQ_INSERT_TAIL(&g->resumes, r, link);
-	g->n_resumes++;
-	if (r->topic && (r->metadata || !metadata.data))
-		return 0;
-	group_drop_resume(g, r);
-	return -ENOMEM;
-}
-
-static bool is_resolved(const struct partition *p)
-{
-	return p->state != PARTITION_NEW && p->state != PARTITION_COMMITTED;
-}
-
-/* What lies beyond the end of the log was marked in another life of the topic. */
-static int apply_resume(struct partition *p, const struct resume *r, struct kgp_bytes metadata)
-{
-	int64_t end = partition_get_end(p);
-
-	if (end >= 0 && r->offset >= end)
-		return KGP_VERDICT_OUT_OF_RANGE;
-	return offsets_resume(&p->offsets, r->epoch, r->offset, r->committed, metadata);
-}
-
-/* Applied at once when it is known where the partition stands, else kept until it is. */
-int group_add_resume(struct group *g, const char *topic, int32_t partition, uint64_t epoch,
-		     int64_t offset, int64_t committed, struct kgp_bytes metadata)
-{
-	struct partition *p = group_find_partition(g, topic, partition);
-	struct resume like = {
-		.topic = (char *)topic,
-		.partition = partition,
-		.epoch = epoch,
-		.offset = offset,
-		.committed = committed,
-	};
-
-	if (p && is_resolved(p))
-		return apply_resume(p, &like, metadata);
-	return keep_resume(g, &like, metadata);
-}
-
-void group_apply_resumes(struct group *g, struct partition *p)
-{
-	struct resume *r, *next;
-	int v;
-
-	for (r = TAILQ_FIRST(&g->resumes); r; r = next) {
-		next = TAILQ_NEXT(r, link);
-		if (r->partition != p->id || strcmp(r->topic, p->topic))
-			continue;
-		v = apply_resume(p, r, kgp_bytes(r->metadata, r->metadata_bytes));
-		log_write(LOG_DEBUG,
-			  LOG_ABOUT(.group = group_get_name(g), .topic = p->topic,
-				    .partition = p->id),
-			  "resumed mark %lld: %s", (long long)r->offset,
-			  v < 0 ? "no memory" : kgp_verdict_name((unsigned)v));
-		group_drop_resume(g, r);
-	}
 }
 
 void group_tick(struct group *g)

@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <uthash.h>
+
+enum { GROUP_MAX_TOPICS = 4096 };
 
 struct cluster;
 struct consumer;
@@ -33,8 +36,10 @@ enum group_state {
 /* A topic in the subscription, and since when no consumer of this host wants it. */
 struct interest {
 	TAILQ_ENTRY(interest) link;
-	char *topic; /* owned */
-	bool wanted;
+	UT_hash_handle hh; /* of group->interest_table, by topic */
+	char *topic;	   /* owned */
+	bool wanted, was_wanted;
+	uint64_t error_us; /* when an error of it was last told; 0: never */
 	uint64_t unwanted_since_us;
 };
 
@@ -46,6 +51,8 @@ struct resume {
 	int32_t partition;
 	uint64_t epoch;
 	int64_t offset, committed;
+	bool is_start; /* offset is where it would have started: nothing is committed of it yet */
+	struct consumer *from; /* who said so; NULL: we remember it ourselves */
 };
 
 /* A request that is answered when the commit with this number has been. */
@@ -75,15 +82,21 @@ struct group {
 	TAILQ_HEAD(, partition) partitions; /* owned; by topic and id */
 	unsigned n_partitions;
 	TAILQ_HEAD(, interest) interests; /* owned; the subscription */
-	TAILQ_HEAD(, resume) resumes;	  /* owned */
-	unsigned n_resumes;
-	bool subscribed;     /* the handle knows the interests */
-	bool cooperative;    /* of the current assignment */
-	bool leaving;	     /* the group is being left, or kept, on purpose */
-	bool leave_for_good; /* give the partitions away */
-	bool closing;	     /* librdkafka closes the handle */
-	bool close_started;  /* what was marked is committed, partitions are gone */
-	bool failed;	     /* a fatal error: the tick frees the handle */
+	struct interest *interest_table;
+	unsigned n_interests;
+	TAILQ_HEAD(, resume) resumes; /* owned */
+	bool subscribed;	      /* the handle knows the interests */
+	bool cooperative;	      /* of the current assignment */
+	bool leaving;		      /* the group is being left, or kept, on purpose */
+	bool leave_for_good;	      /* give the partitions away */
+	enum {
+		OWES_NOTHING,
+		OWES_ASSIGN,
+		OWES_UNASSIGN
+	} owes;		    /* an event of the group waits for our answer */
+	bool closing;	    /* librdkafka closes the handle */
+	bool close_started; /* what was marked is committed, partitions are gone */
+	bool failed;	    /* a fatal error: the tick frees the handle */
 	char client_id[256];
 	int64_t retry_ms;	 /* of BACKOFF; 0: none */
 	uint64_t final_since_us; /* when the final commit began */
@@ -99,6 +112,7 @@ struct group {
 	struct {
 		TAILQ_HEAD(, commit_waiter) waiters; /* owned */
 		uint64_t started, finished;	     /* numbers of commits */
+		uint64_t serial;		     /* of the last one sent to Kafka */
 		uint64_t started_us;
 		unsigned n_failures; /* in a row */
 		bool in_flight, suspended, final_done;
@@ -130,9 +144,11 @@ bool group_is_over(const struct group *g); /* dynamic, idle and unused */
 /* Consumers come and go. */
 void group_attach(struct group *g, struct consumer *c);
 void group_detach(struct group *g, struct consumer *c);
-int group_add_resume(struct group *g, const char *topic, int32_t partition, uint64_t epoch,
-		     int64_t offset, int64_t committed, struct kgp_bytes metadata);
+int group_add_resume(struct group *g, struct consumer *from, const char *topic, int32_t partition,
+		     uint64_t epoch, int64_t offset, int64_t committed, struct kgp_bytes metadata);
 
+void group_add_start(struct group *g, const char *topic, int32_t partition, int64_t offset);
+void group_forget_resumes(struct group *g, struct consumer *from);
 void group_drop_resume(struct group *g, struct resume *r);
 void group_apply_resumes(struct group *g, struct partition *p); /* its committed offset is known */
 
@@ -144,6 +160,9 @@ void group_on_settled(struct group *g, const struct consumer *c);
 
 /* interest.c: what is subscribed to. */
 void group_update_interests(struct group *g);
+void group_note_wanted(struct group *g);
+void group_drop_interest(struct group *g, struct interest *i);
+struct interest *group_find_interest(const struct group *g, const char *topic);
 int group_add_interest(struct group *g, const char *topic, bool wanted);
 size_t group_get_topics(const struct group *g, const char **topics, size_t max);
 
@@ -170,7 +189,7 @@ void resolve_refresh_ends(struct group *g); /* of partitions that nobody reads *
 /* commit.c: one commit in flight. */
 void commit_start(struct group *g); /* if something changed and none is in flight */
 void commit_on_result(void *owner, const char *error, enum kafka_error_class class,
-		      const struct kafka_tp *list, size_t n);
+		      const struct kafka_tp *list, size_t n, uint64_t number);
 int commit_wait(struct group *g, struct consumer *c, uint32_t request, bool closes);
 void commit_forget(struct group *g, struct consumer *c);
 bool commit_is_idle(const struct group *g); /* nothing in flight */

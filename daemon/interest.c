@@ -17,19 +17,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct interest *find(struct group *g, const char *topic)
+struct interest *group_find_interest(const struct group *g, const char *topic)
 {
 	struct interest *i;
 
-	TAILQ_FOREACH (i, &g->interests, link)
-		if (!strcmp(i->topic, topic))
-			return i;
-	return NULL;
+	HASH_FIND_STR(g->interest_table, topic, i);
+	return i;
 }
 
 int group_add_interest(struct group *g, const char *topic, bool wanted)
 {
-	struct interest *i = find(g, topic);
+	struct interest *i = group_find_interest(g, topic);
 
 	if (i) {
 		i->wanted |= wanted;
@@ -46,8 +44,19 @@ int group_add_interest(struct group *g, const char *topic, bool wanted)
 	i->wanted = wanted;
 	i->unwanted_since_us = now_us();
 	TAILQ_INSERT_TAIL(&g->interests, i, link);
+	HASH_ADD_KEYPTR(hh, g->interest_table, i->topic, strlen(i->topic), i);
+	g->n_interests++;
 	g->subscribed = false;
 	return 0;
+}
+
+void group_drop_interest(struct group *g, struct interest *i)
+{
+	TAILQ_REMOVE(&g->interests, i, link);
+	HASH_DEL(g->interest_table, i);
+	g->n_interests--;
+	free(i->topic);
+	free(i);
 }
 
 static bool is_fixed(const struct group *g, const char *topic)
@@ -62,24 +71,23 @@ static bool is_fixed(const struct group *g, const char *topic)
 	return false;
 }
 
-static void note_wanted(struct group *g)
+/* Consumers came or went. */
+void group_note_wanted(struct group *g)
 {
 	struct consumer *c;
 	struct interest *i;
-	bool was_wanted;
 	size_t t;
 
+	TAILQ_FOREACH (i, &g->interests, link) {
+		i->was_wanted = i->wanted;
+		i->wanted = is_fixed(g, i->topic);
+	}
 	TAILQ_FOREACH (c, &g->consumers, link)
 		for (t = 0; t < c->n_topics; t++)
-			group_add_interest(g, c->topics[t], false);
-	TAILQ_FOREACH (i, &g->interests, link) {
-		was_wanted = i->wanted;
-		i->wanted = is_fixed(g, i->topic);
-		TAILQ_FOREACH (c, &g->consumers, link)
-			i->wanted |= consumer_subscribes(c, i->topic);
-		if (was_wanted && !i->wanted)
+			group_add_interest(g, c->topics[t], true);
+	TAILQ_FOREACH (i, &g->interests, link)
+		if (i->was_wanted && !i->wanted)
 			i->unwanted_since_us = now_us();
-	}
 }
 
 static void drop_expired(struct group *g)
@@ -91,9 +99,7 @@ static void drop_expired(struct group *g)
 		next = TAILQ_NEXT(i, link);
 		if (i->wanted || now_us() - i->unwanted_since_us < delay_us)
 			continue;
-		TAILQ_REMOVE(&g->interests, i, link);
-		free(i->topic);
-		free(i);
+		group_drop_interest(g, i);
 		g->subscribed = false;
 	}
 }
@@ -111,16 +117,14 @@ size_t group_get_topics(const struct group *g, const char **topics, size_t max)
 
 static void subscribe(struct group *g)
 {
-	const char *topics[KGP_MAX_TOPICS * 4];
-	size_t n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
+	const char *topics[GROUP_MAX_TOPICS];
+	size_t n = group_get_topics(g, topics, GROUP_MAX_TOPICS);
 
-	g->subscribed = true;
-	kafka_subscribe(g->kafka, topics, n);
+	g->subscribed = !kafka_subscribe(g->kafka, topics, n); /* else the tick tries again */
 }
 
 void group_update_interests(struct group *g)
 {
-	note_wanted(g);
 	drop_expired(g);
 	if (!g->kafka || g->leaving || g->subscribed)
 		return;

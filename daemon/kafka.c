@@ -434,7 +434,8 @@ static void on_commit_event(struct kafka *k, rd_kafka_event_t *ev)
 	if (err == RD_KAFKA_RESP_ERR__NO_OFFSET)
 		err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	tp = from_list(list, &n);
-	k->handler->on_commit(k->owner, err ? rd_kafka_err2name(err) : NULL, classify(err), tp, n);
+	k->handler->on_commit(k->owner, err ? rd_kafka_err2name(err) : NULL, classify(err), tp, n,
+			      (uint64_t)(uintptr_t)rd_kafka_event_opaque(ev));
 	free(tp);
 }
 
@@ -605,10 +606,11 @@ int kafka_unassign(struct kafka *k, const struct kafka_tp *tp, size_t n, bool in
 	return r;
 }
 
-int kafka_commit(struct kafka *k, const struct kafka_tp *tp, size_t n)
+int kafka_commit(struct kafka *k, const struct kafka_tp *tp, size_t n, uint64_t number)
 {
 	rd_kafka_topic_partition_list_t *list = to_list(tp, n);
-	rd_kafka_resp_err_t err = rd_kafka_commit_queue(k->rk, list, k->consumer_queue, NULL, NULL);
+	rd_kafka_resp_err_t err = rd_kafka_commit_queue(k->rk, list, k->consumer_queue, NULL,
+							(void *)(uintptr_t)number);
 
 	rd_kafka_topic_partition_list_destroy(list);
 	return report(k, "commit", err);

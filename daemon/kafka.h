@@ -53,7 +53,7 @@ struct kafka_handler {
 	void (*on_assign)(void *owner, const struct kafka_tp *list, size_t n);
 	void (*on_revoke)(void *owner, const struct kafka_tp *list, size_t n, bool lost);
 	void (*on_commit)(void *owner, const char *error, enum kafka_error_class class,
-			  const struct kafka_tp *list, size_t n);
+			  const struct kafka_tp *list, size_t n, uint64_t number);
 	void (*on_offsets)(void *owner, const char *error, const struct kafka_tp *list, size_t n,
 			   uint64_t request);
 	void (*on_error)(void *owner, enum kafka_error_class class, const char *name,
@@ -90,7 +90,7 @@ int kafka_subscribe(struct kafka *k, const char *const *topics, size_t n); /* no
  * (logged) */
 int kafka_assign(struct kafka *k, const struct kafka_tp *list, size_t n, bool incremental);
 int kafka_unassign(struct kafka *k, const struct kafka_tp *list, size_t n, bool incremental);
-int kafka_commit(struct kafka *k, const struct kafka_tp *list, size_t n);
+int kafka_commit(struct kafka *k, const struct kafka_tp *list, size_t n, uint64_t number);
 int kafka_request_offsets(struct kafka *k, const struct kafka_tp *list, size_t n, uint64_t request,
 			  int timeout_ms);
 int kafka_pause(struct kafka *k, const char *topic, int32_t partition, bool pause);

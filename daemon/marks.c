@@ -214,5 +214,6 @@ void marks_forget(struct consumer *c)
 			continue;
 		helper_forget(c->group->cluster->helper, w);
 		waiting_free(w);
+		connection_go_on(c->connection);
 	}
 }

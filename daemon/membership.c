@@ -76,10 +76,14 @@ static void keep_mark(struct group *g, struct partition *p)
 {
 	struct offsets *o = &p->offsets;
 
-	if (o->pending <= 0 || p->state == PARTITION_NEW)
+	if (p->state == PARTITION_NEW)
+		return;
+	if (o->committed < 0 && o->pending < 0 && o->resume >= 0)
+		group_add_start(g, p->topic, p->id, o->resume);
+	if (o->pending <= 0)
 		return;
 	p->state = PARTITION_NEW; /* so that it is kept, not applied to what goes */
-	group_add_resume(g, p->topic, p->id, UINT64_MAX, o->pending - 1, o->committed,
+	group_add_resume(g, NULL, p->topic, p->id, UINT64_MAX, o->pending - 1, o->committed,
 			 offsets_get_metadata(o));
 }
 
@@ -137,6 +141,10 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 	struct partition *p;
 	size_t i;
 
+	if (g->state == GROUP_CLOSING) { /* nothing of it is taken */
+		kafka_assign(g->kafka, NULL, 0, kafka_is_cooperative(g->kafka));
+		return;
+	}
 	g->n_rebalances++;
 	g->cooperative = kafka_is_cooperative(g->kafka);
 	g->commit.suspended = false;
@@ -152,10 +160,7 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 				    supervisor restarts us */
 		insert_sorted(g, p);
 	}
-	if (g->state == GROUP_CLOSING) {
-		kafka_unassign(g->kafka, list, n, g->cooperative);
-		return;
-	}
+	g->owes = OWES_ASSIGN;
 	group_set_state(g, GROUP_RESOLVING);
 	resolve_start(g);
 	membership_advance(g);
@@ -184,14 +189,46 @@ static void start_partitions(struct group *g)
 	}
 }
 
-static void unassign_active(struct group *g)
+/* The partitions that librdkafka was told of, all or the revoked ones. */
+static struct kafka_tp *list_told(struct group *g, bool only_revoked, size_t *n)
 {
-	size_t n;
-	struct kafka_tp *list = list_partitions(g, PARTITION_ACTIVE, PARTITION_ACTIVE, &n);
+	struct kafka_tp *list = calloc(g->n_partitions + 1, sizeof(*list));
+	struct partition *p;
 
+	*n = 0;
 	if (!list)
 		abort(); /* as above */
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (p->told && (!only_revoked || p->state == PARTITION_REVOKED))
+			list[(*n)++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
+	return list;
+}
+
+static void mark_told(struct group *g, const struct kafka_tp *list, size_t n, bool told)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		group_find_partition(g, list[i].topic, list[i].partition)->told = told;
+}
+
+/* An event of the group that is not answered wedges it: the handle is made anew. */
+static void check_answer(struct group *g, int r)
+{
+	g->owes = OWES_NOTHING;
+	if (!r)
+		return;
+	g->retry_ms = RETRY_MS;
+	g->failed = true;
+}
+
+static void unassign_told(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_told(g, false, &n);
+
 	kafka_unassign(g->kafka, list, n, true);
+	mark_told(g, list, n, false);
 	free(list);
 }
 
@@ -202,7 +239,7 @@ static void assign(struct group *g)
 	struct kafka_tp *list;
 
 	if (g->cooperative && g->reassign)
-		unassign_active(g);
+		unassign_told(g);
 	list = list_partitions(g, PARTITION_RESOLVED,
 			       g->reassign ? PARTITION_ACTIVE : PARTITION_RESOLVED, &n);
 	if (!list)
@@ -210,7 +247,8 @@ static void assign(struct group *g)
 	start_partitions(g);
 	for (i = 0; i < n; i++)
 		list[i].offset = group_find_partition(g, list[i].topic, list[i].partition)->next;
-	kafka_assign(g->kafka, list, n, g->cooperative);
+	check_answer(g, kafka_assign(g->kafka, list, n, g->cooperative));
+	mark_told(g, list, n, true);
 	g->reassign = false;
 	free(list);
 }
@@ -293,6 +331,9 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 		else
 			p->state = PARTITION_REVOKED;
 	}
+	TAILQ_FOREACH (p, &g->partitions, link)
+		p->healing = p->healing && p->state == PARTITION_ACTIVE;
+	g->owes = OWES_UNASSIGN;
 	g->lost = lost;
 	g->commit.final_done = lost;
 	g->final_since_us = now_us();
@@ -382,6 +423,8 @@ static void free_handle(struct group *g, bool closed)
 	evtimer_del(g->deadline);
 	evtimer_del(g->commit_timer);
 	commit_give_up(g);
+	g->commit.n_failures = 0;
+	g->owes = OWES_NOTHING;
 	remove_partitions(g, false, g->leaving ? "stop" : "lost");
 	commit_fail_waiters(g, KGP_E_COMMIT, "the group was left before the commit was answered");
 	group_set_state(g, GROUP_FREEING);
@@ -392,6 +435,20 @@ static void free_handle(struct group *g, bool closed)
 static void on_closed(void *owner)
 {
 	free_handle(owner, true);
+}
+
+/* The group waits for an answer that nobody will give any more. */
+static void answer_owed(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_told(g, true, &n);
+
+	if (g->owes == OWES_ASSIGN)
+		kafka_assign(g->kafka, NULL, 0, g->cooperative);
+	else if (g->owes == OWES_UNASSIGN)
+		kafka_unassign(g->kafka, list, n, g->cooperative);
+	g->owes = OWES_NOTHING;
+	free(list);
 }
 
 static void start_close(struct group *g)
@@ -425,6 +482,7 @@ static void advance_closing(struct group *g)
 	if (g->close_started || is_committing(g))
 		return;
 	g->close_started = true;
+	answer_owed(g);
 	remove_partitions(g, false, "stop");
 	if (!g->leave_for_good) {
 		start_close(g);
@@ -642,6 +700,7 @@ void membership_tick(struct group *g)
 	}
 	if (g->daemon->ticks % 5 == 0)
 		resolve_refresh_ends(g);
+	resolve_again(g);
 	membership_advance(g);
 	group_distribute(g);
 }

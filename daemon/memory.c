@@ -106,8 +106,9 @@ void memory_tick(struct daemon *d)
 	if (d->rss_bytes > limit / 10 * 9) {
 		d->memory_short = true;
 		pause_some(d);
-	} else if (d->memory_short && d->rss_bytes < limit / 4 * 3) {
+	} else if (d->rss_bytes < limit / 4 * 3) {
 		d->memory_short = false;
-		resume_all(d);
 	}
+	if (!d->memory_short)
+		resume_all(d); /* each tick: one that was refused is tried again */
 }

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_DYNAMIC = 64 };
+
 /* What is decided so far; why has room for a text. */
 struct opening {
 	struct connection *c;
@@ -56,6 +58,17 @@ static struct cluster *find_cluster(struct opening *o)
 	return NULL;
 }
 
+/* Each costs a handle of librdkafka, with its threads. */
+static unsigned count_dynamic(const struct opening *o)
+{
+	struct group *g;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (g, &o->c->daemon->groups, link)
+		n += g->dynamic && g->owner == o->c->peer.uid;
+	return n;
+}
+
 static unsigned open_dynamic(struct opening *o)
 {
 	struct cluster *cluster = find_cluster(o);
@@ -72,6 +85,12 @@ static unsigned open_dynamic(struct opening *o)
 	}
 	if (!access_allows_peer(&cluster->access, &o->c->peer))
 		return KGP_E_DENIED;
+	if (count_dynamic(o) >= MOST_DYNAMIC) {
+		snprintf(o->why, sizeof(o->why),
+			 "uid %u has opened %d groups that are not in the daemon's file",
+			 o->c->peer.uid, MOST_DYNAMIC);
+		return KGP_E_QUOTA;
+	}
 	config = config_group_new_dynamic(o->c->daemon->config, cluster->config, o->group);
 	if (!config)
 		return KGP_E_MEMORY;
@@ -85,6 +104,7 @@ static unsigned open_dynamic(struct opening *o)
 
 static unsigned find_group(struct opening *o)
 {
+	const struct access_rule *rule;
 	const struct kgp_open *m = o->m;
 
 	snprintf(o->cluster, sizeof(o->cluster), "%.*s", (int)m->cluster.size,
@@ -108,7 +128,10 @@ static unsigned find_group(struct opening *o)
 			 o->group, o->g->owner);
 		return KGP_E_DENIED;
 	}
-	return access_allows_peer(&o->g->access, &o->c->peer) ? 0 : KGP_E_DENIED;
+	if (o->g->dynamic && !o->g->cluster->config->allow_dynamic)
+		return KGP_E_NO_GROUP;
+	rule = o->g->dynamic ? &o->g->cluster->access : &o->g->access;
+	return access_allows_peer(rule, &o->c->peer) ? 0 : KGP_E_DENIED;
 }
 
 static bool is_topic(struct kgp_bytes name)
@@ -134,6 +157,11 @@ static unsigned check_topics(struct opening *o)
 
 	if (!topics.n)
 		return KGP_E_NO_TOPICS;
+	if (o->g->n_interests + topics.n > GROUP_MAX_TOPICS) {
+		snprintf(o->why, sizeof(o->why), "the group would subscribe to more than %d topics",
+			 GROUP_MAX_TOPICS);
+		return KGP_E_QUOTA;
+	}
 	while (kgp_next_name(&topics, &name)) {
 		snprintf(text, sizeof(text), "%.*s", (int)name.value.size,
 			 (const char *)name.value.data);
@@ -176,8 +204,8 @@ static unsigned check_dwell(struct opening *o)
 
 static unsigned check_settings(struct opening *o)
 {
-	struct agreement *a = &o->g->agreement;
-	bool first = !o->g->n_consumers;
+	struct agreement agreement =
+		o->g->agreement; /* a refusal later on leaves the group's as it was */
 	int r;
 
 	kgp_settings_init(&o->settings);
@@ -198,7 +226,7 @@ static unsigned check_settings(struct opening *o)
 		return KGP_E_SETTING;
 	if (check_dwell(o))
 		return KGP_E_SETTING;
-	r = agreement_join(a, first, &o->settings, o->why, sizeof(o->why));
+	r = agreement_join(&agreement, !o->g->n_consumers, &o->settings, o->why, sizeof(o->why));
 	return (unsigned)-r;
 }
 
@@ -237,6 +265,11 @@ static unsigned become_consumer(struct opening *o)
 {
 	struct connection *c = o->c;
 
+	if (agreement_join(&o->g->agreement, !o->g->n_consumers, &o->settings, o->why,
+			   sizeof(o->why)))
+		return KGP_E_CONFLICT;
+	if (!o->g->n_consumers)
+		o->g->owner = c->peer.uid;
 	c->consumer = consumer_new(c, o->g, o->m->id.data, &o->settings, o->m->topics);
 	return c->consumer ? 0 : KGP_E_MEMORY;
 }

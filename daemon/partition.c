@@ -265,8 +265,11 @@ void partition_pause_for_memory(struct partition *p, bool pause)
 	if (kafka_pause(p->group->kafka, p->topic, p->id, pause))
 		return;
 	p->paused_for_memory = pause;
-	while (pause && kafka_queue_take(p->queue, &m, 1))
+	while (pause && kafka_queue_take(p->queue, &m, 1)) {
+		if (m.error)
+			on_error(p, &m);
 		kafka_message_deinit(&m);
+	}
 	if (!pause)
 		kafka_queue_seek(p->queue, p->next);
 }

@@ -42,8 +42,11 @@ struct partition {
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
 	bool paused_for_memory;
-	bool healing;	  /* its offset was not in the log: its ends are asked for */
-	int64_t position; /* of librdkafka, as last seen while idle */
+	uint64_t healed_us;  /* when its fetcher was last started again where it was */
+	uint64_t doubted_us; /* since when its committed offset is beyond the end of the log */
+	bool told;	     /* librdkafka's assignment has it */
+	bool healing;	     /* its offset was not in the log: its ends are asked for */
+	int64_t position;    /* of librdkafka, as last seen while idle */
 	uint64_t position_since_us;
 	bool idle; /* the queue ran empty: its position may be past control records */
 	struct kafka_message *carry; /* owned: taken but not sent, carry_at .. n_carry */

@@ -22,6 +22,7 @@
 #include <string.h>
 
 enum { TIMEOUT_MS = 5000, PATIENCE_US = 10000000, RETRY_MS = 500 };
+enum { HEAL_AGAIN_US = 10000000, DOUBT_US = 3000000 };
 
 static bool is_open(const struct partition *p)
 {
@@ -37,7 +38,7 @@ bool resolve_is_over(const struct group *g)
 		n_open += is_open(p);
 		n_resolved += p->state == PARTITION_RESOLVED;
 	}
-	return !n_open || (n_resolved && now_us() - g->resolving_since_us > PATIENCE_US);
+	return !n_open || now_us() - g->resolving_since_us > PATIENCE_US;
 }
 
 /* The partitions in a state, as a list that points into them. */
@@ -58,7 +59,8 @@ static void try_again(struct group *g)
 	struct timeval tv = {0, RETRY_MS * 1000};
 
 	g->asked = false;
-	evtimer_add(g->deadline, &tv);
+	if (g->state != GROUP_CLOSING) /* its deadline is another */
+		evtimer_add(g->deadline, &tv);
 }
 
 /* ---- the decision ---------------------------------------------------------------------------- */
@@ -128,6 +130,16 @@ static bool move_into_log(struct partition *p)
 	return true;
 }
 
+/* A new leader may not know the newest end yet: an offset beyond it is asked about for a while. */
+static bool is_doubtful(struct partition *p)
+{
+	if (p->offsets.resume <= p->end)
+		return false;
+	if (!p->doubted_us)
+		p->doubted_us = now_us();
+	return now_us() - p->doubted_us < DOUBT_US;
+}
+
 static void decide(struct partition *p)
 {
 	group_apply_resumes(p->group, p);
@@ -135,6 +147,8 @@ static void decide(struct partition *p)
 		start_without_offset(p);
 		return;
 	}
+	if (is_doubtful(p))
+		return;
 	if ((p->offsets.resume < p->earliest || p->offsets.resume > p->end) && !move_into_log(p))
 		return;
 	if (p->initial == KAFKA_OFFSET_NONE)
@@ -167,9 +181,10 @@ static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
 		}
 		p->earliest = list[i].offset;
 		p->end = list[i].end;
-		if (p->state == PARTITION_COMMITTED)
+		if (p->state == PARTITION_COMMITTED) {
 			decide(p);
-		else if (p->healing)
+			again |= p->state == PARTITION_COMMITTED;
+		} else if (p->healing && p->state == PARTITION_ACTIVE)
 			heal(p);
 	}
 	if (!r && g->error_code == KGP_E_BROKER)
@@ -270,17 +285,17 @@ void resolve_start(struct group *g)
 void resolve_again(struct group *g)
 {
 	struct partition *p;
+	bool open = false;
 
-	if (g->asked || !g->kafka)
+	if (g->asked || !g->kafka || g->state == GROUP_CLOSING)
 		return;
-	TAILQ_FOREACH (p, &g->partitions, link)
-		if (is_open(p)) {
-			ask_committed(g);
-			return;
-		}
-	TAILQ_FOREACH (p, &g->partitions, link)
+	TAILQ_FOREACH (p, &g->partitions, link) {
+		open |= is_open(p);
 		if (p->healing)
 			resolve_range_error(p);
+	}
+	if (open)
+		ask_committed(g);
 }
 
 /* ---- while running --------------------------------------------------------------------------- */
@@ -289,10 +304,15 @@ void resolve_again(struct group *g)
 static void heal(struct partition *p)
 {
 	struct claim *claim = p->claim;
+	int64_t next = partition_get_next(p);
 
 	p->healing = false;
-	if (p->offsets.resume < p->next && p->next >= p->earliest && p->next <= p->end)
-		p->offsets.resume = p->next; /* marks were behind; the log has where we were */
+	p->group->reassign = true;
+	if (next >= p->earliest && next <= p->end && now_us() - p->healed_us > HEAL_AGAIN_US) {
+		p->healed_us = now_us();
+		return; /* the log has where we are: it was an error that passes */
+	}
+	partition_drop_carry(p);
 	if (!move_into_log(p)) {
 		if (claim)
 			claim_end(claim, "failed");
@@ -306,7 +326,6 @@ static void heal(struct partition *p)
 					.reason = kgp_text("out of range"),
 				});
 	}
-	p->group->reassign = true;
 }
 
 void resolve_range_error(struct partition *p)

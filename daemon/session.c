@@ -119,8 +119,8 @@ static void on_resume(struct connection *c, union kgp_body *b)
 		return;
 	}
 	snprintf(topic, sizeof(topic), "%.*s", (int)m->topic.size, (const char *)m->topic.data);
-	group_add_resume(consumer->group, topic, (int32_t)m->partition, m->epoch, m->offset,
-			 m->committed, m->metadata);
+	group_add_resume(consumer->group, consumer, topic, (int32_t)m->partition, m->epoch,
+			 m->offset, m->committed, m->metadata);
 }
 
 static void on_resume_end(struct connection *c, union kgp_body *b)
@@ -158,7 +158,7 @@ static void on_commit(struct connection *c, union kgp_body *b)
 	if (!b->commit.request)
 		fatal(c, KGP_E_FIELD, "COMMIT needs a request number");
 	else if (commit_wait(c->consumer->group, c->consumer, (uint32_t)b->commit.request, false))
-		connection_drop(c, "no memory");
+		fatal(c, KGP_E_QUOTA, "too many commits wait for Kafka's answer");
 }
 
 static void on_close(struct connection *c, union kgp_body *b)
@@ -174,7 +174,7 @@ static void on_close(struct connection *c, union kgp_body *b)
 	while (!TAILQ_EMPTY(&consumer->claims))
 		claim_end(TAILQ_FIRST(&consumer->claims), "closed");
 	if (commit_wait(g, consumer, (uint32_t)b->close.request, true)) {
-		connection_drop(c, "no memory");
+		fatal(c, KGP_E_QUOTA, "too many commits wait for Kafka's answer");
 		return;
 	}
 	membership_advance(g);

@@ -58,7 +58,7 @@ static void put_settings(struct kgp_buf *b, const struct group *g)
 
 static void put_group(struct kgp_buf *b, const struct group *g)
 {
-	const char *topics[KGP_MAX_TOPICS * 4];
+	const char *topics[GROUP_MAX_TOPICS];
 	size_t i, n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
 
 	kgp_put_array(b, 7);

@@ -273,7 +273,7 @@ static void put_group_figures(struct kgp_buf *b, const struct group *g)
 
 static void put_group(struct kgp_buf *b, const struct group *g)
 {
-	const char *topics[KGP_MAX_TOPICS * 4], *text, *state = group_get_state(g, &text);
+	const char *topics[GROUP_MAX_TOPICS], *text, *state = group_get_state(g, &text);
 	size_t i, n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
 	struct consumer *c;
 
