@@ -506,8 +506,10 @@ void membership_leave(struct group *g, bool for_good)
 		}
 		return;
 	}
-	log_write(LOG_INFO, &where,
-		  for_good ? "leaving the group" : "closing, the place in the group is kept");
+	log_write(LOG_INFO, &where, "%s",
+		  for_good		    ? "leaving the group"
+		  : *g->config->instance_id ? "closing, the place in the group is kept"
+					    : "closing; without instance.id the place is given up");
 	g->leaving = true;
 	g->leave_for_good = for_good;
 	g->close_started = g->closing = false;
@@ -521,6 +523,15 @@ void membership_leave(struct group *g, bool for_good)
 }
 
 /* ---- joining --------------------------------------------------------------------------------- */
+
+/* "... failed (after 302ms in state CONNECT, 1 identical error(s) suppressed)" is the same error.
+ */
+static int length_without_count(const char *text)
+{
+	const char *count = strstr(text, " (after ");
+
+	return count ? (int)(count - text) : (int)strlen(text);
+}
 
 static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *topic,
 		     const char *text)
@@ -541,7 +552,8 @@ static void on_error(void *owner, enum kafka_error_class class, const char *name
 	};
 	struct group *g = owner;
 
-	group_on_error(g, codes[class].code, codes[class].context, topic, -1, "%s: %s", name, text);
+	group_on_error(g, codes[class].code, codes[class].context, topic, -1, "%s: %.*s", name,
+		       length_without_count(text), text);
 	if (class != KAFKA_ERROR_FENCED && class != KAFKA_ERROR_FATAL)
 		return;
 	g->retry_ms = class == KAFKA_ERROR_FENCED ? g->running.value[KGP_SETTING_SESSION_TIMEOUT]
@@ -551,9 +563,10 @@ static void on_error(void *owner, enum kafka_error_class class, const char *name
 
 static void on_log(void *owner, int level, const char *facility, const char *text)
 {
+	bool told = !strcmp(facility, "FAIL") || !strcmp(facility, "ERROR"); /* by an event */
 	struct log_about where = about(owner);
 
-	log_write(level > LOG_WARNING ? LOG_DEBUG : LOG_INFO, &where, "librdkafka: %s: %s",
+	log_write(level > LOG_WARNING || told ? LOG_DEBUG : LOG_INFO, &where, "librdkafka: %s: %s",
 		  facility, text);
 }
 
