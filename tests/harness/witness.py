@@ -20,7 +20,9 @@ class Witness:
     def __init__(self, broker):
         self.broker = broker
         self.base = {"bootstrap.servers": broker.bootstrap, "log_level": 2}
+        # One request at a time: a retry in a new topic's first moment may not change the order.
         self.producer = Producer({**self.base, "linger.ms": 2, "acks": "all",
+                                  "max.in.flight.requests.per.connection": 1,
                                   "message.max.bytes": 200_000_000,
                                   "queue.buffering.max.kbytes": 1_000_000})
         self.fetch = OffsetFetch(broker.bootstrap)
