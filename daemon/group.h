@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+/* uthash's default falls through its switches unsaid, which clang refuses. */
+#define HASH_FUNCTION HASH_FNV
 #include <uthash.h>
 
 enum { GROUP_MAX_TOPICS = 4096 };

@@ -29,16 +29,16 @@ static bool is_open(const struct partition *p)
 	return p->state == PARTITION_NEW || p->state == PARTITION_COMMITTED;
 }
 
+/* Nothing is open, or what is open was waited for long enough: it comes later, by advance_joined().
+ */
 bool resolve_is_over(const struct group *g)
 {
-	unsigned n_open = 0, n_resolved = 0;
 	struct partition *p;
 
-	TAILQ_FOREACH (p, &g->partitions, link) {
-		n_open += is_open(p);
-		n_resolved += p->state == PARTITION_RESOLVED;
-	}
-	return !n_open || now_us() - g->resolving_since_us > PATIENCE_US;
+	TAILQ_FOREACH (p, &g->partitions, link)
+		if (is_open(p))
+			return now_us() - g->resolving_since_us > PATIENCE_US;
+	return true;
 }
 
 /* The partitions in a state, as a list that points into them. */
