@@ -26,16 +26,6 @@ bool commit_is_idle(const struct group *g)
 	return !g->commit.in_flight;
 }
 
-bool commit_is_clean(const struct group *g)
-{
-	struct partition *p;
-
-	TAILQ_FOREACH (p, &g->partitions, link)
-		if (!offsets_is_clean(&p->offsets))
-			return false;
-	return true;
-}
-
 /* ---- waiting requests ------------------------------------------------------------------------ */
 
 static void answer(struct group *g, struct commit_waiter *w, unsigned code, const char *text)

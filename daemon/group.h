@@ -123,7 +123,7 @@ struct group {
 	char error_topic[KGP_MAX_TOPIC + 1]; /* that it belongs to; "": none */
 	unsigned error_code;		     /* of it, while it lasts; 0: healed */
 	uint64_t error_us;
-	uint64_t n_errors, n_rebalances, n_redelivered, n_resets, n_commits, n_commits_failed;
+	uint64_t n_errors, n_rebalances, n_resets, n_commits, n_commits_failed;
 	uint64_t joined_us;
 };
 
@@ -195,7 +195,6 @@ void commit_on_result(void *owner, const char *error, enum kafka_error_class cla
 int commit_wait(struct group *g, struct consumer *c, uint32_t request, bool closes);
 void commit_forget(struct group *g, struct consumer *c);
 bool commit_is_idle(const struct group *g); /* nothing in flight */
-bool commit_is_clean(const struct group *g);
 void commit_fail_waiters(struct group *g, unsigned code, const char *text);
 void commit_tick(struct group *g);
 void commit_give_up(struct group *g);

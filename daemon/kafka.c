@@ -282,15 +282,6 @@ bool kafka_is_cooperative(const struct kafka *k)
 	return protocol && !strcmp(protocol, "COOPERATIVE");
 }
 
-int64_t kafka_get_setting_ms(const struct kafka *k, const char *key)
-{
-	char text[32] = "";
-	size_t n = sizeof(text);
-
-	rd_kafka_conf_get(rd_kafka_conf(k->rk), key, text, &n);
-	return strtoll(text, NULL, 10);
-}
-
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 static rd_kafka_topic_partition_list_t *to_list(const struct kafka_tp *tp, size_t n)
@@ -796,11 +787,6 @@ int64_t kafka_queue_high(struct kafka_queue *q)
 	if (rd_kafka_get_watermark_offsets(q->k->rk, q->topic, q->partition, &low, &high))
 		return -1;
 	return high >= 0 ? high : -1;
-}
-
-size_t kafka_queue_length(struct kafka_queue *q)
-{
-	return rd_kafka_queue_length(q->rkqu);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */

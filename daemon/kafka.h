@@ -82,7 +82,6 @@ int kafka_open(const struct kafka_options *options, const struct kafka_handler *
 	       void *owner, struct kafka **out, char *why, size_t size); /* 0, -EINVAL, -ENOMEM */
 int kafka_get_fd(const struct kafka *k); /* readable: call kafka_dispatch() */
 void kafka_dispatch(struct kafka *k);
-int64_t kafka_get_setting_ms(const struct kafka *k, const char *key);
 bool kafka_is_cooperative(const struct kafka *k);
 
 int kafka_subscribe(struct kafka *k, const char *const *topics, size_t n); /* none: unsubscribe */
@@ -104,7 +103,6 @@ size_t kafka_queue_take(struct kafka_queue *q, struct kafka_message *out, size_t
 int kafka_queue_seek(struct kafka_queue *q, int64_t offset);
 int64_t kafka_queue_position(struct kafka_queue *q); /* -1: not known */
 int64_t kafka_queue_high(struct kafka_queue *q);     /* cached high water mark; -1: not known */
-size_t kafka_queue_length(struct kafka_queue *q);
 bool kafka_needs_kick(
 	void); /* rule: a queue that ran empty after it was full is refilled by a seek */
 
