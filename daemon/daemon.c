@@ -124,8 +124,6 @@ static void notify_status(struct daemon *d)
 {
 	char text[256];
 
-	if (d->watchdog)
-		notify_send("WATCHDOG=1");
 	status_summary(d, text, sizeof(text));
 	if (!strcmp(text, d->status))
 		return;
@@ -155,6 +153,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (d->draining)
 		notify_send("EXTEND_TIMEOUT_USEC=5000000");
 	daemon_check_drained(d);
+}
+
+/* The loop turns: that is all it says, and all that WatchdogSec= asks. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	notify_send("WATCHDOG=1");
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -351,6 +355,19 @@ static int add_events(struct daemon *d)
 	return 0;
 }
 
+/* Twice in the time that the unit allows, as sd_watchdog_enabled(3) advises. */
+static int add_watchdog(struct daemon *d)
+{
+	struct timeval half;
+	uint64_t usec;
+
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return 0;
+	half = (struct timeval){(time_t)(usec / 2000000), (suseconds_t)(usec / 2 % 1000000)};
+	d->watchdog = event_new(d->base, -1, EV_PERSIST, on_watchdog, d);
+	return d->watchdog && !event_add(d->watchdog, &half) ? 0 : -ENOMEM;
+}
+
 static int open_clusters_and_groups(struct daemon *d)
 {
 	struct cluster *c;
@@ -392,12 +409,13 @@ int daemon_open(struct daemon *d, struct config *config)
 	set_limits(d);
 	signal(SIGPIPE, SIG_IGN);
 	notify_open();
-	d->watchdog = sd_watchdog_enabled(0, NULL) > 0;
 	memory_tick(d);
 	d->base = event_base_new();
 	if (!d->base)
 		return -ENOMEM;
 	r = add_events(d);
+	if (!r)
+		r = add_watchdog(d);
 	if (!r)
 		r = state_open(&d->state, d);
 	if (!r)
@@ -448,6 +466,8 @@ void daemon_close(struct daemon *d)
 			event_free(d->signals[i]);
 	if (d->tick)
 		event_free(d->tick);
+	if (d->watchdog)
+		event_free(d->watchdog);
 	if (d->drain_timer)
 		event_free(d->drain_timer);
 	if (d->pump_event)

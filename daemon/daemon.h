@@ -23,7 +23,7 @@ TAILQ_HEAD(consumer_pump, consumer);
 struct daemon {
 	struct config *config;
 	struct event_base *base;
-	struct event *signals[4], *tick, *drain_timer, *pump_event;
+	struct event *signals[4], *tick, *drain_timer, *pump_event, *watchdog;
 	TAILQ_HEAD(, cluster) clusters;	      /* owned */
 	TAILQ_HEAD(, group) groups;	      /* owned */
 	TAILQ_HEAD(, connection) connections; /* owned */
@@ -38,7 +38,6 @@ struct daemon {
 	uint64_t rss_bytes;
 	bool memory_short;	      /* above 90 % of memory.limit, until below 75 % */
 	bool draining, left, exiting; /* stopping; the groups were told; the loop ends */
-	bool watchdog;		      /* the service manager wants to hear of each tick */
 	char status[256];	      /* as last told to it */
 	int exit_status;
 };

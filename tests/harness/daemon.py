@@ -39,6 +39,7 @@ class Daemon:
         self.env = dict(os.environ, RUNTIME_DIRECTORY=str(self.directory / "run"),
                         NOTIFY_SOCKET=str(self.directory / "notify"), **(env or {}))
         self.process, self.notify, self.status, self.words = None, None, "", []
+        self.launcher = []  # a command that ends by executing what comes behind it
         (self.directory / "run").mkdir(exist_ok=True)
         self.write_config()
         self._open_notify()
@@ -56,7 +57,8 @@ class Daemon:
         assert not self.alive(), "it runs already"
         self.words = []
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([self.program, "--config", self.config_file],
+            self.process = subprocess.Popen([*self.launcher, self.program, "--config",
+                                             self.config_file],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.env, start_new_session=True)
         if wait:
