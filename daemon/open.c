@@ -212,6 +212,11 @@ static unsigned check_settings(struct opening *o)
 	r = kgp_settings_decode(&o->settings, o->m->settings, o->why, sizeof(o->why));
 	if (r)
 		return (unsigned)-r;
+	if (o->settings.given &
+	    (1u << KGP_SETTING_TOPICS_INCLUDE | 1u << KGP_SETTING_TOPICS_EXCLUDE)) {
+		snprintf(o->why, sizeof(o->why), "patterns are not supported by this daemon yet");
+		return KGP_E_UNSUPPORTED;
+	}
 	if (o->settings.value[KGP_SETTING_MODE] != KGP_MULTIPLEXED ||
 	    o->settings.value[KGP_SETTING_NOTIFICATIONS]) {
 		snprintf(o->why, sizeof(o->why),

@@ -41,7 +41,7 @@ void kgp_settings_init(struct kgp_settings *s)
 {
 	int i;
 
-	s->given = 0;
+	*s = (struct kgp_settings){.given = 0};
 	for (i = 0; i < KGP_N_SETTINGS; i++)
 		s->value[i] = infos[i].def;
 }
@@ -110,6 +110,10 @@ static int refuse_value(enum kgp_setting setting, struct kgp_bytes got, char *wh
 		return refuse(why, why_size, "%s is '%.*s', must be one of %s", info->name,
 			      (int)got.size, (const char *)got.data,
 			      info->kind == KGP_SETTING_SWITCH ? "yes|no" : info->choices);
+	if (info->kind == KGP_SETTING_TEXT)
+		return refuse(why, why_size,
+			      "%s has %zu bytes, must have from %lld to %lld, no NUL", info->name,
+			      got.size, (long long)info->min, (long long)info->max);
 	kgp_setting_print(setting, info->min, min, sizeof(min));
 	kgp_setting_print(setting, info->max, max, sizeof(max));
 	return refuse(why, why_size, "%s is '%.*s', must be from %s to %s", info->name,
@@ -165,6 +169,11 @@ static int64_t parse_switch(struct kgp_bytes text)
 	return -1;
 }
 
+static int64_t measure_text(struct kgp_bytes text)
+{
+	return text.size && memchr(text.data, 0, text.size) ? -1 : (int64_t)text.size;
+}
+
 int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_bytes text,
 		     char *why, size_t why_size)
 {
@@ -178,10 +187,14 @@ int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_b
 		v = find_choice(infos[i].choices, text);
 	else if (infos[i].kind == KGP_SETTING_SWITCH)
 		v = parse_switch(text);
+	else if (infos[i].kind == KGP_SETTING_TEXT)
+		v = measure_text(text);
 	else
 		v = parse_quantity(text, infos[i].kind == KGP_SETTING_DURATION);
 	if (v < infos[i].min || v > infos[i].max)
 		return refuse_value((enum kgp_setting)i, text, why, why_size);
+	if (infos[i].kind == KGP_SETTING_TEXT)
+		s->text[i] = text;
 	return kgp_settings_set_number(s, (enum kgp_setting)i, v, why, why_size);
 }
 
@@ -195,7 +208,7 @@ static int set_token(struct kgp_settings *s, struct kgp_bytes name, const struct
 		return kgp_settings_set(s, name, kgp_bytes(t->data, t->number), why, why_size);
 	if (i < 0)
 		return kgp_settings_set(s, name, kgp_bytes("", 0), why, why_size);
-	if (infos[i].kind != KGP_SETTING_CHOICE && infos[i].kind != KGP_SETTING_SWITCH &&
+	if ((infos[i].kind == KGP_SETTING_DURATION || infos[i].kind == KGP_SETTING_COUNT) &&
 	    t->kind == KGP_KIND_UINT)
 		return kgp_settings_set_number(
 			s, (enum kgp_setting)i,
@@ -251,6 +264,8 @@ void kgp_settings_encode(const struct kgp_settings *s, struct kgp_buf *b, uint32
 		kgp_setting_print((enum kgp_setting)i, s->value[i], text, sizeof(text));
 		if (infos[i].kind == KGP_SETTING_CHOICE)
 			kgp_put_str(b, kgp_text(text));
+		else if (infos[i].kind == KGP_SETTING_TEXT)
+			kgp_put_str(b, s->text[i]);
 		else if (infos[i].kind == KGP_SETTING_SWITCH)
 			kgp_put_bool(b, s->value[i] != 0);
 		else

@@ -16,7 +16,8 @@ enum kgp_setting_kind {
 	KGP_SETTING_DURATION,
 	KGP_SETTING_COUNT,
 	KGP_SETTING_CHOICE,
-	KGP_SETTING_SWITCH
+	KGP_SETTING_SWITCH,
+	KGP_SETTING_TEXT
 };
 enum kgp_setting_level { KGP_SETTING_GROUP, KGP_SETTING_CONSUMER };
 
@@ -33,7 +34,8 @@ struct kgp_setting_info {
 
 /* Values of all settings, and which of them were given explicitly (bit i: setting i). */
 struct kgp_settings {
-	int64_t value[KGP_N_SETTINGS]; /* milliseconds, count, index of the choice, 0 or 1 */
+	int64_t value[KGP_N_SETTINGS]; /* milliseconds, count, index of the choice, 0 or 1, bytes */
+	struct kgp_bytes text[KGP_N_SETTINGS]; /* of TEXT ones; borrowed from who set it */
 	uint32_t given;
 };
 
@@ -57,7 +59,7 @@ void kgp_settings_derive(struct kgp_settings *s);
 /* What was given, as the ready pairs of a MAP; *n is their number. */
 void kgp_settings_encode(const struct kgp_settings *s, struct kgp_buf *b, uint32_t *n);
 
-/* The value as a person writes it. */
+/* The value as a person writes it; not of a TEXT. */
 void kgp_setting_print(enum kgp_setting setting, int64_t v, char *out, size_t size);
 
 #endif

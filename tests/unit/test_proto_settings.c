@@ -56,7 +56,8 @@ static void the_table_s_defaults_are_within_their_ranges(void **state)
 
 	for (i = 0; i < KGP_N_SETTINGS; i++) {
 		info = kgp_setting_info((enum kgp_setting)i);
-		assert_true(info->min <= info->def && info->def <= info->max);
+		assert_true(info->kind == KGP_SETTING_TEXT || info->min <= info->def);
+		assert_true(info->def <= info->max);
 		assert_true(info->min >= 0); /* -1 stands for "cannot be read" */
 		assert_int_equal(info->kind == KGP_SETTING_CHOICE, info->choices[0] != 0);
 	}
@@ -251,8 +252,11 @@ static void what_was_given_comes_over_the_wire(void **state)
 	uint32_t n;
 	int i;
 
+	assert_int_equal(set("topics.include", "^orders-"), 0);
+	assert_int_equal(set("topics.exclude", "\\.dead$"), 0);
 	for (i = 0; i < KGP_N_SETTINGS; i++)
-		if (i != KGP_SETTING_COMMIT_RETRIES)
+		if (i != KGP_SETTING_COMMIT_RETRIES &&
+		    kgp_setting_info((enum kgp_setting)i)->kind != KGP_SETTING_TEXT)
 			assert_int_equal(
 				kgp_settings_set_number(&s, (enum kgp_setting)i,
 							kgp_setting_info((enum kgp_setting)i)->max,
@@ -269,7 +273,27 @@ static void what_was_given_comes_over_the_wire(void **state)
 	assert_int_equal(got.given, s.given);
 	for (i = 0; i < KGP_N_SETTINGS; i++)
 		assert_true(got.value[i] == s.value[i]);
+	assert_true(kgp_bytes_equal(got.text[KGP_SETTING_TOPICS_INCLUDE], kgp_text("^orders-")));
+	assert_true(kgp_bytes_equal(got.text[KGP_SETTING_TOPICS_EXCLUDE], kgp_text("\\.dead$")));
 	kgp_buf_deinit(&b);
+}
+
+static void a_text_is_bounded_and_has_no_nul(void **state)
+{
+	char longest[1025] = "";
+
+	memset(longest, 'x', 1024);
+	assert_int_equal(set("topics.include", longest), 0);
+	assert_int_equal(s.value[KGP_SETTING_TOPICS_INCLUDE], 1024);
+	assert_int_equal(set("topics.include", ""), -KGP_E_SETTING);
+	assert_string_equal(why, "topics.include has 0 bytes, must have from 1 to 1024, no NUL");
+	assert_int_equal(kgp_settings_set(&s, kgp_text("topics.include"), kgp_bytes("a\0b", 3), why,
+					  sizeof(why)),
+			 -KGP_E_SETTING);
+	assert_int_equal(DECODE("\xae"
+				"topics.include\x05",
+				1),
+			 -KGP_E_SETTING);
 }
 
 static void each_kind_has_its_form_on_the_wire(void **state)
@@ -374,6 +398,8 @@ static void what_is_printed_can_be_set(void **state)
 
 	for (i = 0; i < KGP_N_SETTINGS; i++) {
 		info = kgp_setting_info((enum kgp_setting)i);
+		if (info->kind == KGP_SETTING_TEXT)
+			continue;
 		kgp_setting_print((enum kgp_setting)i, info->max, text, sizeof(text));
 		assert_set((enum kgp_setting)i, text, info->max);
 	}
@@ -398,6 +424,7 @@ int main(void)
 		TEST(a_heartbeat_that_is_not_given_fits_into_the_session),
 		TEST(a_refusal_that_does_not_fit_ends_at_a_whole_character),
 		TEST(what_was_given_comes_over_the_wire),
+		TEST(a_text_is_bounded_and_has_no_nul),
 		TEST(each_kind_has_its_form_on_the_wire),
 		TEST(the_wrong_type_is_refused),
 		TEST(the_first_bad_setting_is_named),

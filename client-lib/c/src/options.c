@@ -215,6 +215,9 @@ int kg_options_validate(const struct kg_options *o, struct kg_error *error)
 	if (given(s, KGP_SETTING_HEARTBEAT_INTERVAL) && given(s, KGP_SETTING_SESSION_TIMEOUT) &&
 	    kgp_settings_check(s, why, sizeof(why)))
 		return error_set(error, KG_ERR_SETTING, "%s", why);
+	if (given(s, KGP_SETTING_TOPICS_INCLUDE) || given(s, KGP_SETTING_TOPICS_EXCLUDE))
+		return error_set(error, KG_ERR_SETTING,
+				 "topics.include and topics.exclude are not in this version");
 	if (s->value[KGP_SETTING_MODE] != KGP_MULTIPLEXED)
 		return error_set(error, KG_ERR_SETTING,
 				 "mode is 'partitions', this version has only multiplexed");
