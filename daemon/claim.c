@@ -14,6 +14,7 @@
 #include "daemon/consumer.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
+#include "daemon/notice.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -50,8 +51,10 @@ struct claim *claim_new(struct consumer *c, struct partition *p)
 		.id = ++c->last_claim,
 		.epoch = daemon_next_epoch(c->group->daemon),
 	};
+	claim->unannounced = notice_start(c);
 	p->claim = claim;
 	TAILQ_INSERT_TAIL(&c->claims, claim, link);
+	HASH_ADD(hh, c->claim_table, id, sizeof(claim->id), claim);
 	c->n_claims++;
 	offsets_begin(&p->offsets, claim->epoch);
 	partition_move_to(p, p->offsets.resume);
@@ -61,9 +64,25 @@ struct claim *claim_new(struct consumer *c, struct partition *p)
 	return claim;
 }
 
+struct credit *claim_get_credit(struct claim *claim)
+{
+	struct consumer *c = claim->consumer;
+
+	return c->settings.value[KGP_SETTING_MODE] == KGP_PARTITIONS ? &claim->credit : &c->credit;
+}
+
+/* In partitions mode a claim without credit is not runnable: CREDIT makes it so again. */
+static bool may_run(struct claim *claim)
+{
+	struct credit *credit = claim_get_credit(claim);
+
+	return claim->state == CLAIM_LIVE && !claim->paused && !claim->blocked &&
+	       !claim->unannounced && (credit != &claim->credit || credit_open(credit));
+}
+
 void claim_set_runnable(struct claim *claim)
 {
-	if (claim->runnable || claim->state != CLAIM_LIVE || claim->paused || claim->blocked)
+	if (claim->runnable || !may_run(claim))
 		return;
 	claim->runnable = true;
 	TAILQ_INSERT_TAIL(&claim->consumer->runnable, claim, run_link);
@@ -76,6 +95,31 @@ void claim_unset_runnable(struct claim *claim)
 		return;
 	claim->runnable = false;
 	TAILQ_REMOVE(&claim->consumer->runnable, claim, run_link);
+}
+
+void claim_send_epoch(struct claim *claim, const char *reason)
+{
+	struct offsets *o = &claim->partition->offsets;
+
+	claim->epoch = o->epoch;
+	connection_send(claim->consumer->connection, KGP_T_epoch,
+			&(struct kgp_epoch){
+				.claim = claim->id,
+				.epoch = claim->epoch,
+				.offset = o->resume,
+				.reason = kgp_text(reason),
+			});
+}
+
+void claim_seek(struct claim *claim, int64_t offset, const char *reason)
+{
+	struct partition *p = claim->partition;
+
+	offsets_seek(&p->offsets, daemon_next_epoch(p->group->daemon), offset);
+	partition_move_to(p, offset);
+	claim_send_epoch(claim, reason);
+	claim->blocked = false;
+	claim_set_runnable(claim);
 }
 
 static void on_dwell(evutil_socket_t fd, short what, void *arg)
@@ -116,6 +160,7 @@ void claim_release(struct claim *claim, uint32_t dwell_ms, const char *reason)
 		shorten(claim, &dwell);
 		return;
 	}
+	notice_start(claim->consumer);
 	claim_unset_runnable(claim);
 	claim->state = CLAIM_RELEASING;
 	claim->reason = reason;
@@ -135,6 +180,7 @@ void claim_end(struct claim *claim, const char *reason)
 {
 	struct consumer *c = claim->consumer;
 
+	notice_start(c);
 	claim_unset_runnable(claim);
 	connection_send(c->connection, KGP_T_released,
 			&(struct kgp_released){claim->id, kgp_text(reason)});
@@ -144,6 +190,7 @@ void claim_end(struct claim *claim, const char *reason)
 	offsets_end(&claim->partition->offsets);
 	claim->partition->claim = NULL;
 	TAILQ_REMOVE(&c->claims, claim, link);
+	HASH_DEL(c->claim_table, claim);
 	c->n_claims--;
 	free(claim);
 }

@@ -202,7 +202,9 @@ static bool apply_result(struct group *g, const char *error, const struct kafka_
 	return all_ok && (n || !error);
 }
 
-static void on_failure(struct group *g, const char *error, enum kafka_error_class class)
+/* Of a partition by name, where Kafka said it of one: NULL topic means of the whole request. */
+static void on_failure(struct group *g, const char *error, enum kafka_error_class class,
+		       const char *topic, int32_t partition)
 {
 	unsigned retries = (unsigned)g->agreement.group.value[KGP_SETTING_COMMIT_RETRIES];
 	int64_t ms = RETRY_FIRST_MS << (g->commit.n_failures < 6 ? g->commit.n_failures : 6);
@@ -220,13 +222,24 @@ static void on_failure(struct group *g, const char *error, enum kafka_error_clas
 	snprintf(text, sizeof(text), "%s; the marks are kept and committed later", error);
 	g->commit.n_failures = 0;
 	if (class != KAFKA_ERROR_REBALANCE)
-		group_on_error(g, KGP_E_COMMIT, "commit", NULL, -1, "%s", text);
+		group_on_error(g, KGP_E_COMMIT, "commit", topic, partition, "%s", text);
 	finish(g, KGP_E_COMMIT, text);
+}
+
+static const struct kafka_tp *first_refused(const struct kafka_tp *list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (list[i].error)
+			return &list[i];
+	return NULL;
 }
 
 void commit_on_result(void *owner, const char *error, enum kafka_error_class class,
 		      const struct kafka_tp *list, size_t n, uint64_t number)
 {
+	const struct kafka_tp *refused = first_refused(list, n);
 	struct group *g = owner;
 
 	if (!g->commit.in_flight || number != g->commit.serial)
@@ -239,7 +252,12 @@ void commit_on_result(void *owner, const char *error, enum kafka_error_class cla
 			group_clear_error(g);
 		finish(g, 0, NULL);
 	} else {
-		on_failure(g, error ? error : "some partitions were refused", class);
+		on_failure(g,
+			   error     ? error
+			   : refused ? refused->error
+				     : "refused",
+			   class, refused ? refused->topic : NULL,
+			   refused ? refused->partition : -1);
 	}
 	membership_advance(g);
 }
@@ -263,6 +281,6 @@ void commit_tick(struct group *g)
 	if (!g->commit.in_flight || now_us() - g->commit.started_us < STUCK_US)
 		return;
 	commit_give_up(g);
-	on_failure(g, "no answer from the coordinator", KAFKA_ERROR_BROKER);
+	on_failure(g, "no answer from the coordinator", KAFKA_ERROR_BROKER, NULL, -1);
 	membership_advance(g);
 }

@@ -91,18 +91,19 @@ struct consumer *consumer_free(struct consumer *c)
 	free(c->topics);
 	if (g)
 		group_detach(g, c);
+	notice_deinit(&c->notice);
 	free(c);
 	return NULL;
 }
 
 struct claim *consumer_find_claim(struct consumer *c, uint64_t id)
 {
-	struct claim *claim;
+	uint32_t key = (uint32_t)id;
+	struct claim *claim = NULL;
 
-	TAILQ_FOREACH (claim, &c->claims, link)
-		if (claim->id == id)
-			return claim;
-	return NULL;
+	if (key == id)
+		HASH_FIND(hh, c->claim_table, &key, sizeof(key), claim);
+	return claim;
 }
 
 bool consumer_subscribes(const struct consumer *c, const char *topic)
@@ -110,12 +111,19 @@ bool consumer_subscribes(const struct consumer *c, const char *topic)
 	return bsearch(&topic, c->topics, c->n_topics, sizeof(*c->topics), compare_topics) != NULL;
 }
 
+bool consumer_may_send(const struct consumer *c)
+{
+	bool own = c->settings.value[KGP_SETTING_MODE] == KGP_PARTITIONS; /* each claim has its */
+
+	return !c->stalled && (own || credit_open(&c->credit)) &&
+	       connection_has_room(c->connection);
+}
+
 void consumer_wake(struct consumer *c)
 {
 	struct daemon *d = c->group->daemon;
 
-	if (c->pumped || c->stalled || TAILQ_EMPTY(&c->runnable) || !credit_open(&c->credit) ||
-	    !connection_has_room(c->connection))
+	if (c->pumped || TAILQ_EMPTY(&c->runnable) || !consumer_may_send(c))
 		return;
 	c->pumped = true;
 	TAILQ_INSERT_TAIL(&d->pump, c, pump_link);

@@ -4,6 +4,7 @@
 #define CONSUMER_H
 
 #include "daemon/core/credit.h"
+#include "daemon/notice.h"
 #include "proto/settings.h"
 
 #include <stdbool.h>
@@ -25,10 +26,12 @@ struct consumer {
 	char **topics; /* owned, sorted, each once */
 	size_t n_topics;
 	struct kgp_settings settings; /* its own: mode, dwell, events */
-	struct credit credit;
-	struct claims claims;	/* owned */
-	struct claims runnable; /* of them: may have messages; round robin */
-	uint32_t last_claim;	/* ids are never used again */
+	struct credit credit;	      /* of all claims; in partitions mode each has its own */
+	struct notice notice;	      /* of a rebalance */
+	struct claims claims;	      /* owned */
+	struct claim *claim_table;    /* of them, by id */
+	struct claims runnable;	      /* of them: may have messages; round robin */
+	uint32_t last_claim;	      /* ids are never used again */
 	uint32_t n_claims;
 	size_t resume_bytes;	/* of its RESUMEs that wait */
 	uint32_t n_waiting;	/* COMMIT and CLOSE that are not answered yet */
@@ -48,7 +51,8 @@ struct consumer *consumer_free(struct consumer *c); /* its claims end, its group
 
 struct claim *consumer_find_claim(struct consumer *c, uint64_t id);
 bool consumer_subscribes(const struct consumer *c, const char *topic);
-void consumer_wake(struct consumer *c); /* credit, output room or messages came */
+bool consumer_may_send(const struct consumer *c); /* credit, room, nothing refused a message */
+void consumer_wake(struct consumer *c);		  /* credit, output room or messages came */
 void consumer_send_state(struct consumer *c);
 void consumer_send_error(struct consumer *c, unsigned code, const char *context, const char *topic,
 			 int32_t partition, const char *text);

@@ -25,6 +25,7 @@ static struct kgp_buf frame, headers; /* memory is kept from turn to turn */
 
 struct turn {
 	struct claim *claim;
+	struct credit *credit;
 	struct kgp_messages head;
 	struct kgp_batch batch;
 	bool open; /* the batch has begun */
@@ -57,7 +58,7 @@ static void account(struct turn *t, const struct kgp_record *r, uint64_t bytes)
 	struct consumer *c = t->claim->consumer;
 	struct partition *p = t->claim->partition;
 
-	credit_take(&c->credit, 1, bytes);
+	credit_take(t->credit, 1, bytes);
 	c->delivered_messages++;
 	c->delivered_bytes += bytes;
 	offsets_on_sent(&p->offsets, r->offset);
@@ -137,7 +138,7 @@ static enum sent send_one(struct turn *t, struct kafka_message *m)
 	kgp_batch_put(&t->batch, r);
 	account(t, r, bytes);
 	kafka_message_deinit(m);
-	return credit_open(&t->claim->consumer->credit) ? SENT : SENT_LAST;
+	return credit_open(t->credit) ? SENT : SENT_LAST;
 }
 
 /* How many were sent; the rest is not freed. */
@@ -156,9 +157,9 @@ static size_t send_all(struct turn *t, struct kafka_message *m, size_t n, bool *
 	return i;
 }
 
-static size_t how_many(const struct consumer *c, const struct partition *p, size_t target)
+static size_t how_many(const struct credit *c, const struct partition *p, size_t target)
 {
-	uint64_t n = credit_messages_left(&c->credit), bytes = credit_bytes_left(&c->credit);
+	uint64_t n = credit_messages_left(c), bytes = credit_bytes_left(c);
 
 	if (bytes > target)
 		bytes = target;
@@ -176,7 +177,8 @@ static void put_back(struct claim *claim, struct kafka_message *m, size_t n, boo
 	int64_t offset = m->record.offset;
 	size_t i;
 
-	c->stalled = !blocked && connection_has_room(c->connection) && credit_open(&c->credit);
+	c->stalled = !blocked && connection_has_room(c->connection) &&
+		     credit_open(claim_get_credit(claim));
 	if (!blocked && !partition_keep(claim->partition, m, n))
 		return;
 	for (i = 0; i < n; i++)
@@ -192,13 +194,14 @@ static void deliver(struct claim *claim)
 	static struct kafka_message messages[TURN_MESSAGES];
 	struct consumer *c = claim->consumer;
 	struct partition *p = claim->partition;
-	struct turn t = {.claim = claim, .target = KGP_FRAME_TARGET};
+	struct turn t = {
+		.claim = claim, .credit = claim_get_credit(claim), .target = KGP_FRAME_TARGET};
 	size_t n, sent;
 	bool blocked;
 
 	if (c->connection->max_frame < t.target)
 		t.target = c->connection->max_frame;
-	n = partition_take(p, messages, how_many(c, p, t.target));
+	n = partition_take(p, messages, how_many(t.credit, p, t.target));
 	if (!n && p->idle) {
 		claim_unset_runnable(claim);
 		return;
@@ -210,18 +213,19 @@ static void deliver(struct claim *claim)
 	sent = send_all(&t, messages, n, &blocked);
 	if (sent < n)
 		put_back(claim, messages + sent, n - sent, blocked);
+	if (t.credit == &claim->credit && !credit_open(t.credit))
+		claim_unset_runnable(claim);
 }
 
 bool delivery_turn(struct consumer *c)
 {
 	struct claim *claim = TAILQ_FIRST(&c->runnable);
 
-	if (!claim || c->stalled || !credit_open(&c->credit) || !connection_has_room(c->connection))
+	if (!claim || !consumer_may_send(c))
 		return false;
 	TAILQ_REMOVE(&c->runnable, claim,
 		     run_link); /* to the end: the others have their turn first */
 	TAILQ_INSERT_TAIL(&c->runnable, claim, run_link);
 	deliver(claim);
-	return !TAILQ_EMPTY(&c->runnable) && !c->stalled && credit_open(&c->credit) &&
-	       connection_has_room(c->connection);
+	return !TAILQ_EMPTY(&c->runnable) && consumer_may_send(c);
 }

@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
+#include "daemon/notice.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ struct plan {
 	struct partition **partitions;
 	struct dist_partition *dist_partitions;
 	size_t n_partitions;
+	int *closed; /* room for all that was closed by somebody */
+	size_t n_closed;
 };
 
 static void plan_deinit(struct plan *plan)
@@ -32,6 +35,7 @@ static void plan_deinit(struct plan *plan)
 	free(plan->dist_consumers);
 	free(plan->partitions);
 	free(plan->dist_partitions);
+	free(plan->closed);
 }
 
 static void add_consumers(struct plan *plan, struct group *g)
@@ -60,6 +64,21 @@ static int index_of(const struct plan *plan, const struct consumer *c)
 	return -1;
 }
 
+/* Who gave it back; the ones that are closing themselves are in no plan. */
+static void add_closed(struct plan *plan, const struct partition *p, struct dist_partition *dist)
+{
+	unsigned i;
+	int at;
+
+	dist->closed_by = plan->closed + plan->n_closed;
+	for (i = 0; i < p->n_closed_by; i++) {
+		at = index_of(plan, p->closed_by[i]);
+		if (at >= 0)
+			plan->closed[plan->n_closed++] = at;
+	}
+	dist->n_closed_by = (size_t)(plan->closed + plan->n_closed - dist->closed_by);
+}
+
 static void add_partitions(struct plan *plan, struct group *g)
 {
 	struct partition *p;
@@ -73,7 +92,18 @@ static void add_partitions(struct plan *plan, struct group *g)
 			.id = p->id,
 			.holder = p->claim ? index_of(plan, p->claim->consumer) : -1,
 		};
+		add_closed(plan, p, &plan->dist_partitions[plan->n_partitions - 1]);
 	}
+}
+
+static size_t count_closed(const struct group *g)
+{
+	struct partition *p;
+	size_t n = 0;
+
+	TAILQ_FOREACH (p, &g->partitions, link)
+		n += p->n_closed_by;
+	return n;
 }
 
 static bool plan_init(struct plan *plan, struct group *g)
@@ -83,9 +113,10 @@ static bool plan_init(struct plan *plan, struct group *g)
 		.dist_consumers = calloc(g->n_consumers + 1, sizeof(*plan->dist_consumers)),
 		.partitions = calloc(g->n_partitions + 1, sizeof(*plan->partitions)),
 		.dist_partitions = calloc(g->n_partitions + 1, sizeof(*plan->dist_partitions)),
+		.closed = calloc(count_closed(g) + 1, sizeof(*plan->closed)),
 	};
 	if (!plan->consumers || !plan->dist_consumers || !plan->partitions ||
-	    !plan->dist_partitions)
+	    !plan->dist_partitions || !plan->closed)
 		return false;
 	add_consumers(plan, g);
 	add_partitions(plan, g);
@@ -127,6 +158,7 @@ void group_distribute(struct group *g)
 			d = plan.dist_partitions[i].desired;
 			apply_one(plan.partitions[i], d < 0 ? NULL : plan.consumers[d]);
 		}
+		notice_settle(g);
 	} else {
 		log_write(LOG_ERR, LOG_ABOUT(.group = group_get_name(g)),
 			  "no memory to distribute partitions; tried again");

@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/core/access.h"
 #include "daemon/core/agreement.h"
+#include "daemon/hash.h"
 #include "daemon/kafka.h"
 #include "daemon/partition.h"
 
@@ -13,9 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-/* uthash's default falls through its switches unsaid, which clang refuses. */
-#define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 enum { GROUP_MAX_TOPICS = 4096 };
 

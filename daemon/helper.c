@@ -78,7 +78,9 @@ static struct request *request_new(enum request_kind kind, struct kafka *k,
 		return request_free(q);
 	for (i = 0; i < n; i++) {
 		q->list[i] = (struct kafka_tp){.topic = strdup(list[i].topic),
-					       .partition = list[i].partition};
+					       .partition = list[i].partition,
+					       .by_time = list[i].by_time,
+					       .time_ms = list[i].time_ms};
 		q->n = i + 1;
 		if (!q->list[i].topic)
 			return request_free(q);

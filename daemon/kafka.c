@@ -651,28 +651,54 @@ void kafka_start_close(struct kafka *k)
 			error); /* fatal before: there is nothing to leave, closed all the same */
 }
 
-int kafka_query_ends(struct kafka *k, struct kafka_tp *tp, size_t n, int timeout_ms)
+enum asked { ASKED_EARLIEST, ASKED_END, ASKED_TIME };
+
+static int64_t *answer_of(struct kafka_tp *tp, enum asked asked)
+{
+	return asked == ASKED_EARLIEST ? &tp->offset : asked == ASKED_END ? &tp->end : &tp->found;
+}
+
+/* One request to each leader: the same question for all, or each its own time. */
+static int query_offsets(struct kafka *k, struct kafka_tp *tp, size_t n, enum asked asked,
+			 int timeout_ms)
 {
 	rd_kafka_topic_partition_list_t *list = to_list(tp, n);
-	rd_kafka_resp_err_t err = 0;
-	int64_t what;
+	rd_kafka_resp_err_t err;
+	int64_t *answer;
 	size_t i;
 
-	for (what = RD_KAFKA_OFFSET_BEGINNING; what <= RD_KAFKA_OFFSET_END && !err; what++) {
-		for (i = 0; i < n; i++)
-			list->elems[i].offset = what;
-		err = rd_kafka_offsets_for_times(k->rk, list, timeout_ms);
-		for (i = 0; i < n; i++) {
-			if (what == RD_KAFKA_OFFSET_BEGINNING)
-				tp[i].offset = list->elems[i].offset;
-			else
-				tp[i].end = list->elems[i].offset;
-			if (err || list->elems[i].err)
-				tp[i].error = rd_kafka_err2name(err ? err : list->elems[i].err);
-		}
+	for (i = 0; i < n; i++)
+		list->elems[i].offset = asked == ASKED_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
+					: asked == ASKED_TIME && tp[i].by_time
+						? tp[i].time_ms
+						: RD_KAFKA_OFFSET_END;
+	err = rd_kafka_offsets_for_times(k->rk, list, timeout_ms);
+	for (i = 0; i < n; i++) {
+		answer = answer_of(&tp[i], asked);
+		*answer = list->elems[i].offset;
+		if (asked == ASKED_TIME && *answer < 0)
+			*answer = tp[i].end;
+		if (err || list->elems[i].err)
+			tp[i].error = rd_kafka_err2name(err ? err : list->elems[i].err);
 	}
 	rd_kafka_topic_partition_list_destroy(list);
 	return err ? -EIO : 0;
+}
+
+int kafka_query_ends(struct kafka *k, struct kafka_tp *tp, size_t n, int timeout_ms)
+{
+	bool by_time = false;
+	size_t i;
+	int r;
+
+	for (i = 0; i < n; i++)
+		by_time |= tp[i].by_time;
+	r = query_offsets(k, tp, n, ASKED_EARLIEST, timeout_ms);
+	if (!r)
+		r = query_offsets(k, tp, n, ASKED_END, timeout_ms);
+	if (!r && by_time)
+		r = query_offsets(k, tp, n, ASKED_TIME, timeout_ms);
+	return r;
 }
 
 /* ---- partition queues ------------------------------------------------------------------------ */

@@ -23,7 +23,10 @@ struct kafka_tp {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
-	int64_t end; /* of queries: end of the log */
+	int64_t end;	 /* of queries: end of the log */
+	bool by_time;	 /* of queries: found is asked for too */
+	int64_t time_ms; /* since 1970 */
+	int64_t found;	 /* the first message at or after that time; the end: none */
 	struct kgp_bytes metadata;
 	const char *error; /* Kafka's name of it; NULL: none */
 };
@@ -112,6 +115,6 @@ void kafka_message_deinit(struct kafka_message *m);
 
 /* For helper.c: blocking, any thread. */
 int kafka_query_ends(struct kafka *k, struct kafka_tp *list, size_t n,
-		     int timeout_ms); /* offset, end, error of each */
+		     int timeout_ms); /* offset, end, found, error of each */
 
 #endif

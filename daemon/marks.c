@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MARK: applies entries to the offsets of their partitions and answers with a verdict for each.
+ * MARK and RESET: apply entries to the offsets of their partitions and answer with a verdict for
+ * each.
  *
  * An offset that was taken from Kafka in this epoch exists. Any other must lie below the end of the
  * log; when it does not lie below the end as known here, the end is asked for once, and the whole
- * MARK waits for the
- * answer, and with it the rest of what its client sent, so that a commit covers it. Owns the marks
- * that wait; they go with their consumer.
+ * frame waits for the answer, and with it the rest of what its client sent, so that a commit covers
+ * it. Owns the frames that wait; they go with their consumer.
  */
 #include "daemon/marks.h"
 
@@ -23,10 +23,11 @@
 
 enum { ENDS_TIMEOUT_MS = 5000 };
 
-/* A MARK that waits for the ends of logs. */
+/* A frame that waits for the ends of logs. */
 struct waiting {
 	TAILQ_ENTRY(waiting) link;
 	struct consumer *consumer;
+	enum marks_kind kind;
 	uint32_t request;
 	struct kgp_buf wire; /* a copy of the entries */
 	uint32_t n;
@@ -34,7 +35,7 @@ struct waiting {
 
 static TAILQ_HEAD(, waiting) waitings = TAILQ_HEAD_INITIALIZER(waitings);
 
-static int verdict(struct consumer *c, const struct kgp_entry *e, bool final)
+static int verdict(struct consumer *c, enum marks_kind kind, const struct kgp_entry *e, bool final)
 {
 	struct claim *claim = consumer_find_claim(c, e->claim);
 	struct offsets *o;
@@ -48,6 +49,8 @@ static int verdict(struct consumer *c, const struct kgp_entry *e, bool final)
 		end = partition_get_end(claim->partition);
 	if (end < 0)
 		end = final ? INT64_MAX : 0;
+	if (kind == RESETS)
+		return offsets_reset(o, e->epoch, e->offset, e->metadata, end);
 	return offsets_mark(o, e->epoch, e->offset, e->metadata, end);
 }
 
@@ -81,7 +84,8 @@ static void answer(struct consumer *c, uint32_t request, const struct kgp_number
 		connection_send(c->connection, KGP_T_marked, &marked);
 }
 
-static void apply(struct consumer *c, uint32_t request, struct kgp_list entries, bool final)
+static void apply(struct consumer *c, enum marks_kind kind, uint32_t request,
+		  struct kgp_list entries, bool final)
 {
 	struct kgp_number *verdicts = request ? calloc(entries.n + 1, sizeof(*verdicts)) : NULL;
 	struct kgp_entry e;
@@ -89,7 +93,7 @@ static void apply(struct consumer *c, uint32_t request, struct kgp_list entries,
 	int r;
 
 	while (kgp_next_entry(&entries, &e)) {
-		r = verdict(c, &e, final);
+		r = verdict(c, kind, &e, final);
 		if (verdicts)
 			verdicts[n++].value = r < 0 ? KGP_VERDICT_STALE : (uint64_t)r;
 	}
@@ -125,7 +129,7 @@ static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
 		if (p && !list[i].error)
 			p->end = list[i].end;
 	}
-	apply(c, w->request, entries, true);
+	apply(c, w->kind, w->request, entries, true);
 	waiting_free(w);
 	connection_go_on(connection);
 }
@@ -142,8 +146,8 @@ static struct partition *find_unsure(struct consumer *c, const struct kgp_entry 
 	return claim->partition;
 }
 
-static void wait_for_ends(struct consumer *c, uint32_t request, struct kgp_list entries,
-			  const struct kafka_tp *list, size_t n)
+static void wait_for_ends(struct consumer *c, enum marks_kind kind, uint32_t request,
+			  struct kgp_list entries, const struct kafka_tp *list, size_t n)
 {
 	struct waiting *w = calloc(1, sizeof(*w));
 
@@ -151,7 +155,7 @@ static void wait_for_ends(struct consumer *c, uint32_t request, struct kgp_list 
 		connection_drop(c->connection, "no memory");
 		return;
 	}
-	*w = (struct waiting){.consumer = c, .request = request, .n = entries.n};
+	*w = (struct waiting){.consumer = c, .kind = kind, .request = request, .n = entries.n};
 	kgp_put_raw(&w->wire, entries.wire, entries.wire_bytes);
 	TAILQ_INSERT_TAIL(&waitings, w, link);
 	if (w->wire.failed || helper_query_ends(c->group->cluster->helper, c->group->kafka, list, n,
@@ -190,7 +194,8 @@ static struct kafka_tp *list_unsure(struct consumer *c, struct kgp_list entries,
 	return list;
 }
 
-void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries)
+void marks_apply(struct consumer *c, enum marks_kind kind, uint32_t request,
+		 struct kgp_list entries)
 {
 	size_t n;
 	struct kafka_tp *list = list_unsure(c, entries, &n);
@@ -198,9 +203,9 @@ void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries)
 	if (!list)
 		connection_drop(c->connection, "no memory");
 	else if (n && c->group->kafka)
-		wait_for_ends(c, request, entries, list, n);
+		wait_for_ends(c, kind, request, entries, list, n);
 	else
-		apply(c, request, entries, false);
+		apply(c, kind, request, entries, false);
 	free(list);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MARK and its answer. See marks.c. */
+/* MARK, RESET and their answer. See marks.c. */
 #ifndef MARKS_H
 #define MARKS_H
 
@@ -7,7 +7,10 @@
 
 struct consumer;
 
-void marks_apply(struct consumer *c, uint32_t request, struct kgp_list entries);
+enum marks_kind { MARKS, RESETS };
+
+void marks_apply(struct consumer *c, enum marks_kind kind, uint32_t request,
+		 struct kgp_list entries);
 void marks_forget(struct consumer *c); /* it goes: what waits for a log's end is dropped */
 
 #endif

@@ -26,6 +26,7 @@
 #include "daemon/group.h"
 #include "daemon/helper.h"
 #include "daemon/log.h"
+#include "daemon/notice.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -151,6 +152,7 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 	if (g->error_code != KGP_E_UNKNOWN_TOPIC || lists_topic(list, n, g->error_topic))
 		group_clear_error(g);
 	log_write(LOG_INFO, &where, "assigned %zu partitions", n);
+	notice_start_all(g);
 	for (i = 0; i < n; i++) {
 		if (group_find_partition(g, list[i].topic, list[i].partition))
 			continue;
@@ -341,6 +343,7 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 		group_on_error(g, KGP_E_LOST, "rebalance", NULL, -1,
 			       "%zu partitions were given away without waiting for us", n);
 	group_set_state(g, GROUP_REVOKING);
+	notice_start_all(g);
 	release_revoked(g);
 	membership_advance(g);
 }
@@ -426,6 +429,8 @@ static void free_handle(struct group *g, bool closed)
 	g->commit.n_failures = 0;
 	g->owes = OWES_NOTHING;
 	remove_partitions(g, false, g->leaving ? "stop" : "lost");
+	if (!g->leaving)
+		notice_fail(g);
 	commit_fail_waiters(g, KGP_E_COMMIT, "the group was left before the commit was answered");
 	group_set_state(g, GROUP_FREEING);
 	if (helper_free_kafka(g->cluster->helper, k, closed, on_freed, g))

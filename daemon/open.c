@@ -202,6 +202,29 @@ static unsigned check_dwell(struct opening *o)
 	return KGP_E_SETTING;
 }
 
+/* Settings that make the daemon send what belongs to a feature. */
+static bool lacks_feature(struct opening *o)
+{
+	static const struct {
+		enum kgp_setting setting;
+		enum kgp_feature feature;
+	} needs[] = {
+		{KGP_SETTING_MODE, KGP_FEATURE_partitions},
+		{KGP_SETTING_NOTIFICATIONS, KGP_FEATURE_notify},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
+		if (!o->settings.value[needs[i].setting] || o->c->features & 1u << needs[i].feature)
+			continue;
+		snprintf(o->why, sizeof(o->why), "the setting %s needs the feature %s in HELLO",
+			 kgp_setting_info(needs[i].setting)->name,
+			 kgp_feature_names[needs[i].feature]);
+		return true;
+	}
+	return false;
+}
+
 static unsigned check_settings(struct opening *o)
 {
 	struct agreement agreement =
@@ -217,14 +240,8 @@ static unsigned check_settings(struct opening *o)
 		snprintf(o->why, sizeof(o->why), "patterns are not supported by this daemon yet");
 		return KGP_E_UNSUPPORTED;
 	}
-	if (o->settings.value[KGP_SETTING_MODE] != KGP_MULTIPLEXED ||
-	    o->settings.value[KGP_SETTING_NOTIFICATIONS]) {
-		snprintf(o->why, sizeof(o->why),
-			 "%s is not supported by this daemon: WELCOME names its features",
-			 o->settings.value[KGP_SETTING_MODE] ? "mode = partitions"
-							     : "notifications = yes");
+	if (lacks_feature(o))
 		return KGP_E_UNSUPPORTED;
-	}
 	if (o->settings.given & 1u << KGP_SETTING_STRATEGY &&
 	    kafka_strategy_check((enum kgp_strategy)o->settings.value[KGP_SETTING_STRATEGY], o->why,
 				 sizeof(o->why)))

@@ -12,6 +12,7 @@
  */
 #include "daemon/partition.h"
 
+#include "daemon/claim.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 
@@ -51,6 +52,9 @@ struct partition *partition_free(struct partition *p)
 		return NULL;
 	assert(!p->claim);
 	partition_detach(p);
+	if (p->hold_timer)
+		event_free(p->hold_timer);
+	free(p->closed_by);
 	offsets_deinit(&p->offsets);
 	free(p->topic);
 	free(p);
@@ -98,6 +102,29 @@ static void seek(struct partition *p, int64_t offset)
 		kafka_queue_seek(p->queue, offset);
 }
 
+/* Who holds it then tries: check_hold() seeks. */
+static void on_hold_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct partition *p = arg;
+
+	p->hold_until_us = 0;
+	if (p->claim)
+		claim_set_runnable(p->claim);
+}
+
+/* Without a timer it is due with the next message or the next credit. */
+static void hold_seek(struct partition *p, int64_t offset)
+{
+	uint64_t left_us = p->hold_until_us - now_us();
+	struct timeval tv = {(time_t)(left_us / 1000000), (suseconds_t)(left_us % 1000000)};
+
+	p->want = offset;
+	if (!p->hold_timer)
+		p->hold_timer = evtimer_new(p->group->daemon->base, on_hold_over, p);
+	if (p->hold_timer)
+		evtimer_add(p->hold_timer, &tv);
+}
+
 void partition_move_to(struct partition *p, int64_t offset)
 {
 	partition_drop_carry(p);
@@ -105,7 +132,7 @@ void partition_move_to(struct partition *p, int64_t offset)
 	if (p->want < 0 && offset == p->next)
 		return;
 	if (now_us() < p->hold_until_us)
-		p->want = offset;
+		hold_seek(p, offset);
 	else
 		seek(p, offset);
 }
@@ -280,6 +307,43 @@ int64_t partition_get_end(const struct partition *p)
 
 	return high > p->end ? high : p->end;
 }
+
+/* ---- who does not want it any more ----------------------------------------------------------- */
+
+bool partition_is_closed_by(const struct partition *p, const struct consumer *c)
+{
+	unsigned i;
+
+	for (i = 0; i < p->n_closed_by; i++)
+		if (p->closed_by[i] == c)
+			return true;
+	return false;
+}
+
+int partition_close_by(struct partition *p, struct consumer *c)
+{
+	struct consumer **more;
+
+	if (partition_is_closed_by(p, c))
+		return 0;
+	more = realloc(p->closed_by, (p->n_closed_by + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	p->closed_by = more;
+	more[p->n_closed_by++] = c;
+	return 0;
+}
+
+void partition_forget_consumer(struct partition *p, const struct consumer *c)
+{
+	unsigned i;
+
+	for (i = 0; i < p->n_closed_by; i++)
+		if (p->closed_by[i] == c)
+			p->closed_by[i--] = p->closed_by[--p->n_closed_by];
+}
+
+/* ---- how far behind -------------------------------------------------------------------------- */
 
 /* Sparse: one of many is enough to tell seconds. */
 void partition_sample(struct partition *p, int64_t offset, int64_t timestamp_ms)

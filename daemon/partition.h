@@ -11,6 +11,8 @@
 #include <sys/queue.h>
 
 struct claim;
+struct consumer;
+struct event;
 struct group;
 
 enum partition_state {
@@ -32,13 +34,16 @@ struct partition {
 	enum partition_state state;
 	struct kafka_queue *queue; /* owned; NULL before it is assigned to librdkafka */
 	struct offsets offsets;
-	struct claim *claim;	 /* its holder; not owned; NULL: nobody */
-	int64_t initial;	 /* literal: an offset, KAFKA_OFFSET_EARLIEST or _LATEST */
-	int64_t next;		 /* offset that the next message taken has at least */
-	int64_t want;		 /* a seek that waits until the fetcher runs; -1: none */
-	uint64_t hold_until_us;	 /* seeks wait until then, or the first message */
-	int64_t earliest, end;	 /* of the log, as last asked; -1: not known */
-	uint64_t last_taken_us;	 /* when the queue was read last */
+	struct claim *claim;	     /* its holder; not owned; NULL: nobody */
+	struct consumer **closed_by; /* owned array: who gave it back, and does not get it again */
+	unsigned n_closed_by;
+	int64_t initial;	  /* literal: an offset, KAFKA_OFFSET_EARLIEST or _LATEST */
+	int64_t next;		  /* offset that the next message taken has at least */
+	int64_t want;		  /* a seek that waits until the fetcher runs; -1: none */
+	uint64_t hold_until_us;	  /* seeks wait until then, or the first message */
+	struct event *hold_timer; /* owned; while want waits */
+	int64_t earliest, end;	  /* of the log, as last asked; -1: not known */
+	uint64_t last_taken_us;	  /* when the queue was read last */
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
 	bool paused_for_memory;
@@ -76,6 +81,9 @@ void partition_pause_for_memory(struct partition *p, bool pause);
 int64_t
 partition_get_next(const struct partition *p); /* offset of the next message to send, at least */
 int64_t partition_get_end(const struct partition *p); /* end of the log as known; -1: unknown */
+int partition_close_by(struct partition *p, struct consumer *c); /* 0, -ENOMEM */
+bool partition_is_closed_by(const struct partition *p, const struct consumer *c);
+void partition_forget_consumer(struct partition *p, const struct consumer *c);
 void partition_sample(struct partition *p, int64_t offset, int64_t timestamp_ms);
 int64_t partition_get_behind_ms(struct partition *p, int64_t now_ms); /* -1: not known */
 

@@ -11,7 +11,6 @@
  */
 #include "daemon/claim.h"
 #include "daemon/cluster.h"
-#include "daemon/connection.h"
 #include "daemon/consumer.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
@@ -317,14 +316,7 @@ static void heal(struct partition *p)
 		if (claim)
 			claim_end(claim, "failed");
 	} else if (claim) {
-		claim->epoch = p->offsets.epoch;
-		connection_send(claim->consumer->connection, KGP_T_epoch,
-				&(struct kgp_epoch){
-					.claim = claim->id,
-					.epoch = claim->epoch,
-					.offset = p->offsets.resume,
-					.reason = kgp_text("out of range"),
-				});
+		claim_send_epoch(claim, "out of range");
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "daemon/group.h"
 #include "daemon/marks.h"
 #include "daemon/open.h"
+#include "daemon/seek.h"
 #include "daemon/status.h"
 
 #include <stdio.h>
@@ -23,7 +24,7 @@
 
 enum { REPLY_BYTES = 64 }; /* of a REPLY around its result */
 
-enum { FEATURES = 1u << KGP_FEATURE_core | 1u << KGP_FEATURE_query };
+enum { FEATURES = (1u << KGP_N_FEATURES) - 1 };
 
 static void fatal(struct connection *c, unsigned code, const char *text)
 {
@@ -133,24 +134,68 @@ static void on_resume_end(struct connection *c, union kgp_body *b)
 	group_distribute(c->consumer->group);
 }
 
+/* Of a claim that has ended it crossed RELEASED on the wire. */
+static void on_credit_of_claim(struct connection *c, const struct kgp_credit *m)
+{
+	struct claim *claim = consumer_find_claim(c->consumer, m->claim);
+
+	if (!claim && (!m->claim || m->claim > c->consumer->last_claim))
+		fatal(c, KGP_E_FIELD, "in partitions mode CREDIT names a claim");
+	else if (claim && credit_grant(&claim->credit, m->messages, m->bytes))
+		fatal(c, KGP_E_CREDIT, NULL);
+	else if (claim)
+		claim_set_runnable(claim);
+}
+
 static void on_credit(struct connection *c, union kgp_body *b)
 {
 	struct kgp_credit *m = &b->credit;
 
-	if (m->claim) {
-		fatal(c, KGP_E_UNSUPPORTED, "credit of a single claim belongs to partitions mode");
-		return;
-	}
-	if (credit_grant(&c->consumer->credit, m->messages, m->bytes)) {
+	if (c->consumer->settings.value[KGP_SETTING_MODE] == KGP_PARTITIONS)
+		on_credit_of_claim(c, m);
+	else if (m->claim)
+		fatal(c, KGP_E_FIELD, "CREDIT names a claim in partitions mode only");
+	else if (credit_grant(&c->consumer->credit, m->messages, m->bytes))
 		fatal(c, KGP_E_CREDIT, NULL);
-		return;
-	}
-	consumer_wake(c->consumer);
+	else
+		consumer_wake(c->consumer);
 }
 
 static void on_mark(struct connection *c, union kgp_body *b)
 {
-	marks_apply(c->consumer, (uint32_t)b->mark.request, b->mark.entries);
+	marks_apply(c->consumer, MARKS, (uint32_t)b->mark.request, b->mark.entries);
+}
+
+static void on_reset(struct connection *c, union kgp_body *b)
+{
+	marks_apply(c->consumer, RESETS, (uint32_t)b->reset.request, b->reset.entries);
+}
+
+static void on_seek(struct connection *c, union kgp_body *b)
+{
+	seek_start(c->consumer, &b->seek);
+}
+
+static void on_claim_close(struct connection *c, union kgp_body *b)
+{
+	struct kgp_claim_close *m = &b->claim_close;
+	struct consumer *consumer = c->consumer;
+	struct group *g = consumer->group;
+	struct claim *claim = consumer_find_claim(consumer, m->claim);
+
+	if (!m->request) {
+		fatal(c, KGP_E_FIELD, "CLAIM_CLOSE needs a request number");
+		return;
+	}
+	if (!claim || partition_close_by(claim->partition, consumer)) {
+		session_reply(c, (uint32_t)m->request, claim ? KGP_E_MEMORY : KGP_E_NO_CLAIM, NULL,
+			      NULL);
+		return;
+	}
+	session_reply(c, (uint32_t)m->request, 0, NULL, NULL);
+	claim_release(claim, (uint32_t)consumer->settings.value[KGP_SETTING_DWELL_TIME], "closed");
+	membership_advance(g);
+	group_distribute(g);
 }
 
 static void on_commit(struct connection *c, union kgp_body *b)
@@ -252,9 +297,12 @@ static const struct action {
 	{KGP_T_close, NEEDS_CONSUMER, false, on_close},
 	{KGP_T_credit, NEEDS_CONSUMER, true, on_credit},
 	{KGP_T_mark, NEEDS_CONSUMER, false, on_mark},
+	{KGP_T_reset, NEEDS_CONSUMER, false, on_reset},
 	{KGP_T_commit, NEEDS_CONSUMER, false, on_commit},
 	{KGP_T_pause, NEEDS_CONSUMER, false, on_pause},
 	{KGP_T_done, NEEDS_CONSUMER, false, on_done},
+	{KGP_T_seek, NEEDS_CONSUMER, false, on_seek},
+	{KGP_T_claim_close, NEEDS_CONSUMER, false, on_claim_close},
 	{KGP_T_query, NEEDS_NOTHING, false, on_query},
 };
 

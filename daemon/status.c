@@ -308,7 +308,7 @@ static const char *partition_state(const struct partition *p)
 	};
 
 	if (!p->claim)
-		return names[p->state];
+		return p->state == PARTITION_ACTIVE && p->n_closed_by ? "closed" : names[p->state];
 	if (p->claim->state == CLAIM_RELEASING)
 		return "releasing";
 	if (p->claim->blocked)

@@ -7,7 +7,9 @@
  * partitions in order, M subscribed consumers in byte order of their ids (parity.md E1, E2). The
  * sticky strategy keeps every partition where it is unless another consumer has at least two fewer,
  * and takes from the fullest first: it moves the fewest where all subscribe to the same. A
- * partition whose topic nobody subscribes to is nobody's. Allocates nothing.
+ * partition whose topic nobody subscribes to is nobody's. Last, a partition that its consumer gave
+ * back stays with its holder, if that is another, or goes to the least loaded of the others; the
+ * rest of the strategy's result stands. Allocates nothing.
  */
 #include "daemon/core/distribution.h"
 
@@ -71,14 +73,26 @@ static void by_topic(enum kgp_strategy strategy, const struct dist_consumer *c, 
 	}
 }
 
-/* The subscriber of a topic with the fewest partitions, the first of several; -1: none. */
-static int least_loaded(const struct dist_consumer *c, size_t n, const char *topic)
+static bool is_closed_by(const struct dist_partition *p, int consumer)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_closed_by; i++)
+		if (p->closed_by[i] == consumer)
+			return true;
+	return false;
+}
+
+/* The subscriber with the fewest partitions, the first of several; -1: none. */
+static int least_loaded(const struct dist_consumer *c, size_t n, const struct dist_partition *p,
+			bool honour_closed)
 {
 	int best = -1;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (subscribes(&c[i], topic) && (best < 0 || c[i].n_held < c[best].n_held))
+		if (subscribes(&c[i], p->topic) && (best < 0 || c[i].n_held < c[best].n_held) &&
+		    !(honour_closed && is_closed_by(p, (int)i)))
 			best = (int)i;
 	return best;
 }
@@ -107,7 +121,7 @@ static bool give_one_each(struct dist_consumer *c, size_t n, struct dist_partiti
 		if (p[i].desired < 0 || c[p[i].desired].n_held != level ||
 		    (unheld && p[i].desired == p[i].holder))
 			continue;
-		to = least_loaded(c, n, p[i].topic);
+		to = least_loaded(c, n, &p[i], false);
 		if (c[to].n_held + 2 > level)
 			continue;
 		hold(c, &p[i], to);
@@ -144,14 +158,42 @@ static void sticky(struct dist_consumer *c, size_t n, struct dist_partition *p, 
 	}
 	for (i = 0; i < n_p; i++)
 		if (p[i].desired < 0)
-			hold(c, &p[i], least_loaded(c, n, p[i].topic));
+			hold(c, &p[i], least_loaded(c, n, &p[i], false));
 	while (even_out(c, n, p, n_p))
 		;
 }
 
-void distribution_compute(enum kgp_strategy strategy, struct dist_consumer *consumers,
-			  size_t n_consumers, struct dist_partition *partitions,
-			  size_t n_partitions)
+static void count_held(struct dist_consumer *c, size_t n, const struct dist_partition *p,
+		       size_t n_p)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		c[i].n_held = 0;
+	for (i = 0; i < n_p; i++)
+		if (p[i].desired >= 0)
+			c[p[i].desired].n_held++;
+}
+
+static void respect_closed(struct dist_consumer *c, size_t n, struct dist_partition *p, size_t n_p)
+{
+	size_t i;
+	int holder;
+
+	count_held(c, n, p, n_p);
+	for (i = 0; i < n_p; i++) {
+		if (p[i].desired < 0 || !is_closed_by(&p[i], p[i].desired))
+			continue;
+		holder = p[i].holder;
+		if (holder < 0 || is_closed_by(&p[i], holder) ||
+		    !subscribes(&c[holder], p[i].topic))
+			holder = least_loaded(c, n, &p[i], true);
+		hold(c, &p[i], holder);
+	}
+}
+
+static void by_strategy(enum kgp_strategy strategy, struct dist_consumer *consumers,
+			size_t n_consumers, struct dist_partition *partitions, size_t n_partitions)
 {
 	size_t from, to;
 
@@ -165,4 +207,12 @@ void distribution_compute(enum kgp_strategy strategy, struct dist_consumer *cons
 				break;
 		by_topic(strategy, consumers, n_consumers, partitions + from, to - from);
 	}
+}
+
+void distribution_compute(enum kgp_strategy strategy, struct dist_consumer *consumers,
+			  size_t n_consumers, struct dist_partition *partitions,
+			  size_t n_partitions)
+{
+	by_strategy(strategy, consumers, n_consumers, partitions, n_partitions);
+	respect_closed(consumers, n_consumers, partitions, n_partitions);
 }

@@ -14,15 +14,17 @@ struct dist_consumer {
 	const uint8_t *id;	   /* KGP_ID_BYTES */
 	const char *const *topics; /* sorted */
 	size_t n_topics;
-	size_t n_held; /* out: partitions that it should have; by the sticky strategy only */
+	size_t n_held; /* scratch */
 };
 
 /* An owned partition. holder and desired are indices of consumers, -1: nobody. */
 struct dist_partition {
 	const char *topic;
 	int32_t id;
-	int holder;  /* in: who has it now */
-	int desired; /* out: who should have it */
+	int holder;	      /* in: who has it now */
+	int desired;	      /* out: who should have it */
+	const int *closed_by; /* consumers that gave it back: not they */
+	size_t n_closed_by;
 };
 
 /* Consumers are sorted by id, partitions by topic and id. */

@@ -146,7 +146,8 @@ static bool is_offset(int64_t offset)
 	return offset >= 0 && offset < INT64_MAX;
 }
 
-int offsets_reset(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_bytes metadata)
+int offsets_reset(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_bytes metadata,
+		  int64_t end)
 {
 	int r;
 
@@ -156,6 +157,8 @@ int offsets_reset(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_
 		return KGP_VERDICT_OUT_OF_RANGE;
 	if (o->value >= 0 && offset > o->mark)
 		return KGP_VERDICT_IGNORED;
+	if (offset >= end)
+		return KGP_VERDICT_OUT_OF_RANGE;
 	r = accept(o, offset, metadata);
 	if (r)
 		return r;

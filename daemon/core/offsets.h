@@ -51,7 +51,8 @@ void offsets_on_position(struct offsets *o, int64_t position);
  * be NULL. */
 int offsets_mark(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_bytes metadata,
 		 int64_t end);
-int offsets_reset(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_bytes metadata);
+int offsets_reset(struct offsets *o, uint64_t epoch, int64_t offset, struct kgp_bytes metadata,
+		  int64_t end);
 int offsets_resume(struct offsets *o, uint64_t epoch, int64_t offset, int64_t committed,
 		   struct kgp_bytes metadata);
 

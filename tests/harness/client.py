@@ -165,7 +165,7 @@ class Client:
     def _on_epoch(self, frame):
         claim = self.claims[frame.claim]
         assert frame.epoch > claim.epoch, "an epoch did not grow"
-        claim.epoch = frame.epoch
+        claim.epoch, claim.marked = frame.epoch, None  # marks of the old one are not resumed
 
     def _on_messages(self, frame):
         claim = self.claims.get(frame.claim)

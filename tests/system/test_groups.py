@@ -11,14 +11,12 @@ mock = pytest.mark.mock
 
 
 @both
-def test_a_feature_that_welcome_does_not_name_is_refused(scene):
+@pytest.mark.parametrize("setting", [{"notifications": True}, {"mode": "partitions"}])
+def test_a_setting_of_a_feature_that_was_not_named_is_refused(scene, setting):
     topic = scene.topic(1)
     scene.daemon()
-    client = scene.client()
-    for feature, setting in (("notify", {"notifications": True}),
-                             ("partitions", {"mode": "partitions"})):
-        if feature not in client.welcome.features:
-            assert refusal(client, "g", [topic], **setting).name == "UNSUPPORTED"
+    client = scene.client(features=("query",))
+    assert refusal(client, "g", [topic], **setting).name == "UNSUPPORTED"
 
 
 def refusal(client, group, topics, cluster="", **settings):

@@ -301,6 +301,7 @@ def test_metadata_that_kafka_refuses_is_an_error_and_a_shorter_one_heals_it(scen
     client.wait_messages(3)
     client.mark(client.messages[0], metadata="m" * 5000)
     error = client.wait_error("COMMIT")
-    assert error.context == "commit"
+    assert (error.context, error.topic, error.partition) == ("commit", topic, 0)
+    assert "METADATA_TOO_LARGE" in error.text
     client.mark(client.messages[1], metadata="short")
     scene.wait_committed(topic, 0, 2)

@@ -197,26 +197,6 @@ def test_another_user_cannot_take_a_consumer_over(scene):
     old.wait_messages(1)
 
 
-# ---- notifications ------------------------------------------------------------------------------
-
-
-@both
-def test_notifications_of_a_first_join(scene):
-    """F4: start with nothing current, then OK with everything, before any message."""
-    topic = scene.topic(4)
-    scene.witness.fill(topic, 0, 3)
-    scene.daemon()
-    client = scene.client()
-    if "notify" not in client.welcome.features:
-        pytest.skip("the daemon does not name the feature yet")
-    client.open("g", [topic], notifications=True)
-    client.wait_messages(3)
-    kinds = [f for f in client.frames if type(f).__name__ in ("notify", "messages")]
-    everything = [[topic, [0, 1, 2, 3]]]
-    assert [(n.kind, n.claimed, n.released, n.current) for n in kinds[:2]] == [
-        (1, [], [], []), (2, everything, [], everything)]
-
-
 # ---- cooperative-sticky -------------------------------------------------------------------------
 
 

@@ -219,6 +219,73 @@ static void sticky_takes_from_the_fullest_first(void **state)
 	assert_string_equal(world_show(&w, 0), "[0,1] [4,5] [2,3]");
 }
 
+/* ---- given back ------------------------------------------------------------------------------ */
+
+static const int first_and_second[] = {0, 1};
+
+static void close_by(struct world *w, size_t partition, const int *consumers, size_t n)
+{
+	w->partitions[partition].closed_by = consumers;
+	w->partitions[partition].n_closed_by = n;
+}
+
+static void what_was_given_back_goes_to_the_least_loaded_of_the_others(void **state)
+{
+	struct world w;
+
+	world_init(&w, 7, 3); /* range: [0,1] [2,3,4] [5,6] */
+	close_by(&w, 0, first_and_second, 1);
+	world_compute(&w, KGP_RANGE);
+	assert_string_equal(world_show(&w, 0), "[1] [2,3,4] [0,5,6]");
+	world_compute(&w, KGP_ROUNDROBIN);
+	assert_string_equal(world_show(&w, 0), "[3,6] [0,1,4] [2,5]");
+}
+
+static void what_was_given_back_stays_with_its_new_holder(void **state)
+{
+	enum kgp_strategy strategy;
+	struct world w;
+
+	for (strategy = KGP_RANGE; strategy <= KGP_COOPERATIVE_STICKY; strategy++) {
+		world_init(&w, 7, 3);
+		close_by(&w, 0, first_and_second, 1);
+		w.partitions[0].holder = 1;
+		world_compute(&w, strategy);
+		assert_int_equal(w.partitions[0].desired, 1);
+	}
+}
+
+static void a_holder_that_gave_it_back_or_does_not_want_it_does_not_keep_it(void **state)
+{
+	struct world w;
+
+	world_init(&w, 2, 3);
+	close_by(&w, 0, first_and_second, 2);
+	w.partitions[0].holder = 1;
+	world_compute(&w, KGP_RANGE);
+	assert_int_equal(w.partitions[0].desired, 2);
+	w.n_consumers = w.n_partitions = 0;
+	world_add_consumer(&w, 1);
+	world_add_consumer(&w, 2);
+	world_add_consumer(&w, 1);
+	world_add_partitions(&w, 0, 1, 1);
+	close_by(&w, 0, first_and_second, 1);
+	world_compute(&w, KGP_RANGE);
+	assert_int_equal(w.partitions[0].desired, 2);
+}
+
+static void what_all_gave_back_is_nobodys(void **state)
+{
+	struct world w;
+
+	world_init(&w, 2, 2);
+	close_by(&w, 1, first_and_second, 2);
+	world_compute(&w, KGP_RANGE);
+	assert_string_equal(world_show(&w, 0), "[0] []");
+	world_compute(&w, KGP_COOPERATIVE_STICKY);
+	assert_int_equal(w.partitions[1].desired, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +304,10 @@ int main(void)
 		cmocka_unit_test(sticky_takes_back_what_the_holder_no_longer_wants),
 		cmocka_unit_test(sticky_moves_what_nobody_holds_before_what_somebody_holds),
 		cmocka_unit_test(sticky_takes_from_the_fullest_first),
+		cmocka_unit_test(what_was_given_back_goes_to_the_least_loaded_of_the_others),
+		cmocka_unit_test(what_was_given_back_stays_with_its_new_holder),
+		cmocka_unit_test(a_holder_that_gave_it_back_or_does_not_want_it_does_not_keep_it),
+		cmocka_unit_test(what_all_gave_back_is_nobodys),
 	};
 
 	return cmocka_run_group_tests_name("core distribution", tests, NULL, NULL);

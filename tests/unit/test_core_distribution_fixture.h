@@ -40,8 +40,8 @@ static inline void world_add_partitions(struct world *w, int topic, int n, int h
 	int i;
 
 	for (i = 0; i < n; i++)
-		w->partitions[w->n_partitions++] =
-			(struct dist_partition){topic_names[topic], i, holder, -2};
+		w->partitions[w->n_partitions++] = (struct dist_partition){
+			.topic = topic_names[topic], .id = i, .holder = holder, .desired = -2};
 }
 
 /* One topic that nobody holds, and everybody wants. It must not move: it points into itself. */

@@ -92,7 +92,7 @@ static void a_mark_a_reset_and_a_resume_are_not_accepted(void **state)
 		if (i == 0)
 			r[i] = offsets_mark(&o, EPOCH, 7, kgp_text("seven"), INT64_MAX);
 		else if (i == 1)
-			r[i] = offsets_reset(&o, EPOCH, 2, kgp_text("two"));
+			r[i] = offsets_reset(&o, EPOCH, 2, kgp_text("two"), INT64_MAX);
 		else
 			r[i] = offsets_resume(&o, EPOCH, 9, 5, kgp_text("nine"));
 		feed();

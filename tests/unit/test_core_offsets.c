@@ -91,7 +91,7 @@ static void marks_and_resets_of_another_epoch_are_stale(void **state)
 
 	assert_int_equal(offsets_mark(o, EPOCH - 1, 7, NIL, NOT_KNOWN), KGP_VERDICT_STALE);
 	assert_int_equal(offsets_mark(o, EPOCH + 1, 7, NIL, NOT_KNOWN), KGP_VERDICT_STALE);
-	assert_int_equal(offsets_reset(o, EPOCH - 1, 3, NIL), KGP_VERDICT_STALE);
+	assert_int_equal(offsets_reset(o, EPOCH - 1, 3, NIL, INT64_MAX), KGP_VERDICT_STALE);
 	assert_nothing_to_commit(o);
 }
 
@@ -102,7 +102,7 @@ static void without_a_claim_marks_and_resets_are_stale(void **state)
 	offsets_end(o);
 	assert_int_equal(offsets_mark(o, EPOCH, 7, NIL, NOT_KNOWN), KGP_VERDICT_STALE);
 	assert_int_equal(offsets_mark(o, 0, 7, NIL, NOT_KNOWN), KGP_VERDICT_STALE);
-	assert_int_equal(offsets_reset(o, 0, 3, NIL), KGP_VERDICT_STALE);
+	assert_int_equal(offsets_reset(o, 0, 3, NIL, INT64_MAX), KGP_VERDICT_STALE);
 	assert_nothing_to_commit(o);
 }
 
@@ -149,10 +149,21 @@ static void an_equal_reset_changes_the_metadata(void **state)
 
 	offsets_mark(o, EPOCH, 9, kgp_text("old"), NOT_KNOWN);
 	assert_commits(o, 10, true);
-	assert_int_equal(offsets_reset(o, EPOCH, 9, kgp_text("new")), KGP_VERDICT_ACCEPTED);
+	assert_int_equal(offsets_reset(o, EPOCH, 9, kgp_text("new"), INT64_MAX),
+			 KGP_VERDICT_ACCEPTED);
 	assert_commits(o, 10, true);
 	assert_bytes(offsets_get_committed_metadata(o), kgp_text("new"));
 	assert_nothing_to_commit(o);
+}
+
+static void with_nothing_committed_a_reset_stays_below_the_end_of_the_log(void **state)
+{
+	struct offsets *o = claimed(state, -1);
+
+	assert_int_equal(offsets_reset(o, EPOCH, 5, NIL, 5), KGP_VERDICT_OUT_OF_RANGE);
+	assert_nothing_to_commit(o);
+	assert_int_equal(offsets_reset(o, EPOCH, 4, NIL, 5), KGP_VERDICT_ACCEPTED);
+	assert_commits(o, 5, true);
 }
 
 static void with_nothing_committed_a_reset_sets_the_position_all_the_same(void **state)
@@ -338,6 +349,7 @@ int main(void)
 		TEST(a_reset_moves_backward_and_a_mark_forward_again),
 		TEST(a_reset_above_what_counts_changes_nothing),
 		TEST(an_equal_reset_changes_the_metadata),
+		TEST(with_nothing_committed_a_reset_stays_below_the_end_of_the_log),
 		TEST(with_nothing_committed_a_reset_sets_the_position_all_the_same),
 		TEST(with_0_committed_every_reset_is_forward),
 		TEST(after_a_seek_to_0_every_reset_is_forward),

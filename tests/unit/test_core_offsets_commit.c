@@ -106,7 +106,8 @@ static void a_reset_holds_the_position_back_until_it_is_committed(void **state)
 
 	deliver(o, 9);
 	mark(o, 9);
-	assert_int_equal(offsets_reset(o, EPOCH, 9, kgp_text("new")), KGP_VERDICT_ACCEPTED);
+	assert_int_equal(offsets_reset(o, EPOCH, 9, kgp_text("new"), INT64_MAX),
+			 KGP_VERDICT_ACCEPTED);
 	offsets_on_position(o, 12);
 	assert_commits(o, 10, false);
 	offsets_on_position(o, 12);
@@ -168,7 +169,7 @@ static void new_metadata_in_flight_is_kept_for_the_next_though_the_value_is_the_
 
 	offsets_mark(o, EPOCH, 7, kgp_text("old"), NOT_KNOWN);
 	assert_true(offsets_commit_begin(o));
-	offsets_reset(o, EPOCH, 7, kgp_text("new"));
+	offsets_reset(o, EPOCH, 7, kgp_text("new"), INT64_MAX);
 	assert_bytes(offsets_get_committing_metadata(o), kgp_text("old"));
 	offsets_commit_end(o, true);
 	assert_bytes(offsets_get_committed_metadata(o), kgp_text("old"));

@@ -46,7 +46,7 @@ static inline int mark(struct offsets *o, int64_t offset)
 
 static inline int reset(struct offsets *o, int64_t offset)
 {
-	return offsets_reset(o, o->epoch, offset, NIL);
+	return offsets_reset(o, o->epoch, offset, NIL, INT64_MAX);
 }
 
 static inline void deliver(struct offsets *o, int64_t offset)

@@ -233,7 +233,7 @@ static void step_reset(struct offsets *o, struct model *m)
 		want = KGP_VERDICT_OUT_OF_RANGE;
 	else if (anything_counts(m) && offset > mark(m))
 		want = KGP_VERDICT_IGNORED;
-	assert_int_equal(offsets_reset(o, of, offset, text), want);
+	assert_int_equal(offsets_reset(o, of, offset, text, INT64_MAX), want);
 	if (want == KGP_VERDICT_ACCEPTED)
 		note(m, RESET, offset, of, text);
 }
