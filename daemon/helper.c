@@ -24,7 +24,7 @@
 
 enum { FREE_S = 5, JOIN_S = 8 }; /* a clock that jumps makes these longer or shorter, no more */
 
-enum request_kind { QUERY_ENDS, FREE_KAFKA, STOP };
+enum request_kind { QUERY, FREE_KAFKA, STOP };
 
 struct request {
 	TAILQ_ENTRY(request) link;
@@ -32,6 +32,7 @@ struct request {
 	struct kafka *k;
 	struct kafka_tp *list; /* owned, with its topics */
 	size_t n;
+	unsigned ask; /* enum kafka_ask */
 	int timeout_ms, r;
 	bool closed; /* FREE_KAFKA: it was closed in order */
 	helper_done_fn *done;
@@ -79,7 +80,6 @@ static struct request *request_new(enum request_kind kind, struct kafka *k,
 	for (i = 0; i < n; i++) {
 		q->list[i] = (struct kafka_tp){.topic = strdup(list[i].topic),
 					       .partition = list[i].partition,
-					       .by_time = list[i].by_time,
 					       .time_ms = list[i].time_ms};
 		q->n = i + 1;
 		if (!q->list[i].topic)
@@ -132,8 +132,8 @@ static void free_kafka(struct kafka *k, bool closed)
 
 static void work(struct request *q)
 {
-	if (q->kind == QUERY_ENDS)
-		q->r = kafka_query_ends(q->k, q->list, q->n, q->timeout_ms);
+	if (q->kind == QUERY)
+		q->r = kafka_query(q->k, q->list, q->n, q->ask, q->timeout_ms);
 	else if (q->kind == FREE_KAFKA)
 		free_kafka(q->k, q->closed);
 }
@@ -142,7 +142,7 @@ static void *run(void *arg)
 {
 	static const uint64_t one = 1;
 	struct helper *h = arg;
-	enum request_kind kind = QUERY_ENDS;
+	enum request_kind kind = QUERY;
 	struct request *q;
 	ssize_t ignored;
 
@@ -262,13 +262,14 @@ struct helper *helper_free(struct helper *h)
 	return NULL;
 }
 
-int helper_query_ends(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
-		      int timeout_ms, bool urgent, helper_done_fn *done, void *owner)
+int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner)
 {
-	struct request *q = request_new(QUERY_ENDS, k, list, n);
+	struct request *q = request_new(QUERY, k, list, n);
 
 	if (!q)
 		return -ENOMEM;
+	q->ask = ask;
 	q->timeout_ms = timeout_ms;
 	q->done = done;
 	q->owner = owner;

@@ -14,10 +14,9 @@ typedef void helper_done_fn(void *owner, int r, const struct kafka_tp *list, siz
 int helper_open(struct helper **out, struct event_base *base);
 struct helper *helper_free(struct helper *h); /* finishes what is queued */
 
-/* Start and end offsets of partitions: offset, end (and found, if by_time) of each, or its error.
- * urgent: before the others. */
-int helper_query_ends(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
-		      int timeout_ms, bool urgent, helper_done_fn *done, void *owner);
+/* What is asked (enum kafka_ask) of each partition, or its error. urgent: before the others. */
+int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner);
 void helper_forget(struct helper *h, void *owner); /* its queries finish without a call */
 
 /* Frees a handle behind every query on it; done(owner, 0, NULL, 0) after it is gone. done may be

@@ -651,16 +651,17 @@ void kafka_start_close(struct kafka *k)
 			error); /* fatal before: there is nothing to leave, closed all the same */
 }
 
-enum asked { ASKED_EARLIEST, ASKED_END, ASKED_TIME };
-
-static int64_t *answer_of(struct kafka_tp *tp, enum asked asked)
+static int64_t *answer_of(struct kafka_tp *tp, enum kafka_ask ask)
 {
-	return asked == ASKED_EARLIEST ? &tp->offset : asked == ASKED_END ? &tp->end : &tp->found;
+	return ask == KAFKA_ASK_EARLIEST ? &tp->offset
+	       : ask == KAFKA_ASK_END	 ? &tp->end
+					 : &tp->found;
 }
 
-/* One request to each leader: the same question for all, or each its own time. */
-static int query_offsets(struct kafka *k, struct kafka_tp *tp, size_t n, enum asked asked,
-			 int timeout_ms)
+/* One request to each leader. It waits behind the fetch that is under way on the same connection.
+ */
+static int query_one(struct kafka *k, struct kafka_tp *tp, size_t n, enum kafka_ask ask,
+		     int timeout_ms)
 {
 	rd_kafka_topic_partition_list_t *list = to_list(tp, n);
 	rd_kafka_resp_err_t err;
@@ -668,15 +669,14 @@ static int query_offsets(struct kafka *k, struct kafka_tp *tp, size_t n, enum as
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		list->elems[i].offset = asked == ASKED_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
-					: asked == ASKED_TIME && tp[i].by_time
-						? tp[i].time_ms
-						: RD_KAFKA_OFFSET_END;
+		list->elems[i].offset = ask == KAFKA_ASK_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
+					: ask == KAFKA_ASK_END	  ? RD_KAFKA_OFFSET_END
+								  : tp[i].time_ms;
 	err = rd_kafka_offsets_for_times(k->rk, list, timeout_ms);
 	for (i = 0; i < n; i++) {
-		answer = answer_of(&tp[i], asked);
+		answer = answer_of(&tp[i], ask);
 		*answer = list->elems[i].offset;
-		if (asked == ASKED_TIME && *answer < 0)
+		if (*answer < 0) /* no message is so young */
 			*answer = tp[i].end;
 		if (err || list->elems[i].err)
 			tp[i].error = rd_kafka_err2name(err ? err : list->elems[i].err);
@@ -685,19 +685,16 @@ static int query_offsets(struct kafka *k, struct kafka_tp *tp, size_t n, enum as
 	return err ? -EIO : 0;
 }
 
-int kafka_query_ends(struct kafka *k, struct kafka_tp *tp, size_t n, int timeout_ms)
+int kafka_query(struct kafka *k, struct kafka_tp *tp, size_t n, unsigned ask, int timeout_ms)
 {
-	bool by_time = false;
-	size_t i;
-	int r;
+	unsigned bit;
+	int r = 0;
 
-	for (i = 0; i < n; i++)
-		by_time |= tp[i].by_time;
-	r = query_offsets(k, tp, n, ASKED_EARLIEST, timeout_ms);
-	if (!r)
-		r = query_offsets(k, tp, n, ASKED_END, timeout_ms);
-	if (!r && by_time)
-		r = query_offsets(k, tp, n, ASKED_TIME, timeout_ms);
+	if (ask & KAFKA_ASK_TIME)
+		ask |= KAFKA_ASK_END;
+	for (bit = KAFKA_ASK_EARLIEST; bit <= KAFKA_ASK_TIME && !r; bit <<= 1)
+		if (ask & bit)
+			r = query_one(k, tp, n, (enum kafka_ask)bit, timeout_ms);
 	return r;
 }
 

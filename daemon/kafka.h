@@ -18,14 +18,17 @@ struct kafka_queue;
 #define KAFKA_OFFSET_EARLIEST (-2)
 #define KAFKA_OFFSET_NONE     (-1001)
 
+/* What a query asks of each partition; the same for all of a list. */
+enum kafka_ask { KAFKA_ASK_EARLIEST = 1, KAFKA_ASK_END = 2, KAFKA_ASK_TIME = 4 };
+#define KAFKA_ASK_ENDS (KAFKA_ASK_EARLIEST | KAFKA_ASK_END)
+
 /* A partition and what is said of it. Texts belong to whoever gave the list. */
 struct kafka_tp {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
 	int64_t end;	 /* of queries: end of the log */
-	bool by_time;	 /* of queries: found is asked for too */
-	int64_t time_ms; /* since 1970 */
+	int64_t time_ms; /* of queries: since 1970, to look for */
 	int64_t found;	 /* the first message at or after that time; the end: none */
 	struct kgp_bytes metadata;
 	const char *error; /* Kafka's name of it; NULL: none */
@@ -114,7 +117,7 @@ uint32_t kafka_message_put_headers(const struct kafka_message *m, struct kgp_buf
 void kafka_message_deinit(struct kafka_message *m);
 
 /* For helper.c: blocking, any thread. */
-int kafka_query_ends(struct kafka *k, struct kafka_tp *list, size_t n,
-		     int timeout_ms); /* offset, end, found, error of each */
+int kafka_query(struct kafka *k, struct kafka_tp *list, size_t n, unsigned ask,
+		int timeout_ms); /* offset, end, found, error of each */
 
 #endif

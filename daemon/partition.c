@@ -301,6 +301,19 @@ void partition_pause_for_memory(struct partition *p, bool pause)
 		kafka_queue_seek(p->queue, p->next);
 }
 
+void partition_set_ends(struct partition *p, int64_t earliest, int64_t end)
+{
+	p->earliest = earliest;
+	p->end = end;
+	p->ends_us = now_us();
+}
+
+bool partition_has(const struct partition *p, int64_t offset)
+{
+	return p->ends_us && now_us() - p->ends_us < PARTITION_ENDS_FRESH_US &&
+	       offset >= p->earliest && offset <= partition_get_end(p);
+}
+
 int64_t partition_get_end(const struct partition *p)
 {
 	int64_t high = p->queue ? kafka_queue_high(p->queue) : -1;

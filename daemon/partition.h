@@ -24,7 +24,7 @@ enum partition_state {
 	PARTITION_REVOKED,   /* the group takes it: its claim ends, then it is committed and goes */
 };
 
-enum { PARTITION_N_SAMPLES = 32 };
+enum { PARTITION_N_SAMPLES = 32, PARTITION_ENDS_FRESH_US = 60000000 };
 
 struct partition {
 	TAILQ_ENTRY(partition) link; /* of group->partitions, by topic and id */
@@ -43,6 +43,7 @@ struct partition {
 	uint64_t hold_until_us;	  /* seeks wait until then, or the first message */
 	struct event *hold_timer; /* owned; while want waits */
 	int64_t earliest, end;	  /* of the log, as last asked; -1: not known */
+	uint64_t ends_us;	  /* when both were learned */
 	uint64_t last_taken_us;	  /* when the queue was read last */
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
@@ -80,6 +81,9 @@ void partition_check_position(struct partition *p);
 void partition_pause_for_memory(struct partition *p, bool pause);
 int64_t
 partition_get_next(const struct partition *p); /* offset of the next message to send, at least */
+void partition_set_ends(struct partition *p, int64_t earliest, int64_t end); /* Kafka said so */
+bool partition_has(const struct partition *p,
+		   int64_t offset); /* in the log, its end included, as known a minute ago */
 int64_t partition_get_end(const struct partition *p); /* end of the log as known; -1: unknown */
 int partition_close_by(struct partition *p, struct consumer *c); /* 0, -ENOMEM */
 bool partition_is_closed_by(const struct partition *p, const struct consumer *c);

@@ -22,6 +22,7 @@
 
 enum { TIMEOUT_MS = 5000, PATIENCE_US = 10000000, RETRY_MS = 500 };
 enum { HEAL_AGAIN_US = 10000000, DOUBT_US = 3000000 };
+enum { UNREAD_US = 2000000, REFRESH_US = PARTITION_ENDS_FRESH_US / 2 };
 
 static bool is_open(const struct partition *p)
 {
@@ -178,8 +179,7 @@ static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
 					       "no answer on the log's ends: %s", list[i].error);
 			continue;
 		}
-		p->earliest = list[i].offset;
-		p->end = list[i].end;
+		partition_set_ends(p, list[i].offset, list[i].end);
 		if (p->state == PARTITION_COMMITTED) {
 			decide(p);
 			again |= p->state == PARTITION_COMMITTED;
@@ -198,15 +198,21 @@ static void ask_ends(struct group *g)
 	size_t n;
 	struct kafka_tp *list = list_state(g, PARTITION_COMMITTED, &n);
 
-	if (!list || (n && helper_query_ends(g->cluster->helper, g->kafka, list, n, TIMEOUT_MS,
-					     true, on_ends, g)))
+	if (!list || (n && helper_query(g->cluster->helper, g->kafka, list, n, KAFKA_ASK_ENDS,
+					TIMEOUT_MS, true, on_ends, g)))
 		try_again(g);
 	else
 		g->asked = n > 0;
 	free(list);
 }
 
-/* Partitions that are not fetched have no fresh end: it is asked for, so that lag is right. */
+/* Without fetches there is no fresh end: it is asked for, so that lag is right. The start is never
+ * told by a fetch: seeks need to know it. */
+static bool is_outdated(const struct partition *p)
+{
+	return now_us() - p->last_taken_us > UNREAD_US || now_us() - p->ends_us > REFRESH_US;
+}
+
 void resolve_refresh_ends(struct group *g)
 {
 	struct kafka_tp *list = calloc(g->n_partitions + 1, sizeof(*list));
@@ -214,11 +220,11 @@ void resolve_refresh_ends(struct group *g)
 	size_t n = 0;
 
 	TAILQ_FOREACH (p, &g->partitions, link)
-		if (list && p->state == PARTITION_ACTIVE && now_us() - p->last_taken_us > 2000000)
+		if (list && p->state == PARTITION_ACTIVE && is_outdated(p))
 			list[n++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
 	if (n && g->kafka && !g->asked)
-		g->asked = !helper_query_ends(g->cluster->helper, g->kafka, list, n, TIMEOUT_MS,
-					      false, on_ends, g);
+		g->asked = !helper_query(g->cluster->helper, g->kafka, list, n, KAFKA_ASK_ENDS,
+					 TIMEOUT_MS, false, on_ends, g);
 	free(list);
 }
 
@@ -326,7 +332,8 @@ void resolve_range_error(struct partition *p)
 	struct group *g = p->group;
 
 	p->healing = true;
-	if (helper_query_ends(g->cluster->helper, g->kafka, &tp, 1, TIMEOUT_MS, true, on_ends, g))
+	if (helper_query(g->cluster->helper, g->kafka, &tp, 1, KAFKA_ASK_ENDS, TIMEOUT_MS, true,
+			 on_ends, g))
 		try_again(g);
 	else
 		g->asked = true;

@@ -2,12 +2,13 @@
 /*
  * SEEK: moves running claims to another offset, all of its claims or none.
  *
- * Every seek asks for the ends of the logs first: a time or an end has to be found, and an offset
- * that the log does not have is refused, not healed later. Until the answer is there the frames
- * behind it wait, so a mark that was sent after the SEEK and names the old epoch is stale, as the
- * client expects. One seek: EPOCH for each claim, which voids what was sent, then the REPLY. Owns
- * the seeks that wait; they go with their consumer. A claim that was named and ends meanwhile
- * refuses the whole; of "all" it is one less.
+ * A time or an end has to be asked for, and an offset that the log does not have is refused, not
+ * healed later; only an offset that the log had a moment ago is taken at once, because a question
+ * waits behind the fetches under way. Until the answer is there the frames behind the SEEK wait, so
+ * a mark that was sent after the SEEK and names the old epoch is stale, as the client expects. One
+ * seek: EPOCH for each claim, which voids what was sent, then the REPLY. Owns the seeks that wait;
+ * they go with their consumer. A claim that was named and ends meanwhile refuses the whole; of
+ * "all" it is one less.
  */
 #include "daemon/seek.h"
 
@@ -56,12 +57,18 @@ static struct seek *seek_free(struct seek *s)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
+/* Counted back from the highest mark. */
+static int64_t back(const struct seek *s, const struct offsets *o)
+{
+	int64_t done = o->value >= 0 ? o->value : o->resume;
+
+	return done > s->value ? done - s->value : 0;
+}
+
 /* Where the claim goes; the code why it cannot. */
 static unsigned find_target(const struct seek *s, const struct offsets *o,
 			    const struct kafka_tp *tp, int64_t *target)
 {
-	int64_t done = o->value >= 0 ? o->value : o->resume;
-
 	switch (s->whence) {
 	case OFFSET:
 		*target = s->value;
@@ -76,7 +83,7 @@ static unsigned find_target(const struct seek *s, const struct offsets *o,
 		*target = tp->end;
 		return 0;
 	default:
-		*target = done - tp->offset > s->value ? done - s->value : tp->offset;
+		*target = back(s, o) > tp->offset ? back(s, o) : tp->offset;
 		return 0;
 	}
 }
@@ -155,6 +162,9 @@ static unsigned collect(struct consumer *c, struct kgp_list ids, struct seek *s)
 
 static unsigned ask(struct seek *s)
 {
+	static const unsigned questions[N_WHENCE] = {KAFKA_ASK_ENDS, KAFKA_ASK_TIME,
+						     KAFKA_ASK_EARLIEST, KAFKA_ASK_END,
+						     KAFKA_ASK_EARLIEST};
 	struct consumer *c = s->consumer;
 	struct kafka_tp *list = calloc(s->n + 1, sizeof(*list));
 	struct partition *p;
@@ -166,15 +176,34 @@ static unsigned ask(struct seek *s)
 		list[i] = (struct kafka_tp){
 			.topic = p->topic,
 			.partition = p->id,
-			.by_time = s->whence == TIME,
 			.time_ms = s->value,
 		};
 	}
 	if (list)
-		r = helper_query_ends(c->group->cluster->helper, c->group->kafka, list, s->n,
-				      TIMEOUT_MS, true, on_ends, s);
+		r = helper_query(c->group->cluster->helper, c->group->kafka, list, s->n,
+				 questions[s->whence], TIMEOUT_MS, true, on_ends, s);
 	free(list);
 	return r ? KGP_E_MEMORY : 0;
+}
+
+/* Without a question, if all offsets are surely there. */
+static bool seek_at_once(struct seek *s)
+{
+	struct partition *p;
+	size_t i;
+
+	if (s->whence != OFFSET && s->whence != BACK)
+		return false;
+	for (i = 0; i < s->n; i++) {
+		p = find_live(s->consumer, s->claims[i])->partition;
+		if (!partition_has(p, s->whence == BACK ? back(s, &p->offsets) : s->value))
+			return false;
+	}
+	for (i = 0; i < s->n; i++) {
+		p = find_live(s->consumer, s->claims[i])->partition;
+		claim_seek(p->claim, s->whence == BACK ? back(s, &p->offsets) : s->value, "seek");
+	}
+	return true;
 }
 
 static int find_whence(struct kgp_bytes name)
@@ -191,6 +220,7 @@ void seek_start(struct consumer *c, const struct kgp_seek *m)
 {
 	struct seek *s;
 	unsigned code = KGP_E_MEMORY;
+	bool wait = false;
 	int whence = find_whence(m->whence);
 
 	if (!m->request || whence < 0) {
@@ -207,10 +237,11 @@ void seek_start(struct consumer *c, const struct kgp_seek *m)
 				   .value = m->value};
 		TAILQ_INSERT_TAIL(&seeks, s, link);
 		code = collect(c, m->claims, s);
-		if (!code && s->n)
+		wait = !code && s->n && !seek_at_once(s);
+		if (wait)
 			code = ask(s);
 	}
-	if (!code && s->n) {
+	if (!code && wait) {
 		connection_hold(c->connection);
 		return;
 	}
