@@ -64,7 +64,17 @@ static int index_of(const struct plan *plan, const struct consumer *c)
 	return -1;
 }
 
-/* Who gave it back; the ones that are closing themselves are in no plan. */
+static int index_of_id(const struct plan *plan, const uint8_t *id)
+{
+	size_t i;
+
+	for (i = 0; i < plan->n_consumers; i++)
+		if (!memcmp(plan->consumers[i]->id, id, KGP_ID_BYTES))
+			return (int)i;
+	return -1;
+}
+
+/* Who gave it back; those that are away are in no plan. */
 static void add_closed(struct plan *plan, const struct partition *p, struct dist_partition *dist)
 {
 	unsigned i;
@@ -72,7 +82,7 @@ static void add_closed(struct plan *plan, const struct partition *p, struct dist
 
 	dist->closed_by = plan->closed + plan->n_closed;
 	for (i = 0; i < p->n_closed_by; i++) {
-		at = index_of(plan, p->closed_by[i]);
+		at = index_of_id(plan, p->closed_by[i]);
 		if (at >= 0)
 			plan->closed[plan->n_closed++] = at;
 	}

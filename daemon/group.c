@@ -304,15 +304,11 @@ void group_attach(struct group *g, struct consumer *c)
 
 void group_detach(struct group *g, struct consumer *c)
 {
-	struct partition *p;
-
 	TAILQ_REMOVE(&g->consumers, c, link);
 	g->n_consumers--;
 	commit_forget(g, c);
 	marks_forget(c);
 	seek_forget(c);
-	TAILQ_FOREACH (p, &g->partitions, link)
-		partition_forget_consumer(p, c);
 	group_forget_resumes(g, c);
 	group_note_wanted(g);
 	log_write(LOG_INFO, LOG_ABOUT(.group = group_get_name(g)), "consumer closed, %u left",

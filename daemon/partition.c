@@ -22,9 +22,10 @@
 #include <string.h>
 
 enum {
-	HOLD_US = 1000000,    /* a seek after a replacing assign waits this long at most */
-	STALL_US = 100000,    /* a queue unread for so long was probably full */
-	STEADY_US = 1500000,  /* a position is believed after so long */
+	HOLD_US = 1000000,   /* a seek after a replacing assign waits this long at most */
+	STALL_US = 100000,   /* a queue unread for so long was probably full */
+	STEADY_US = 1500000, /* a position is believed after so long */
+	CLOSED_BY_MOST = 64,
 	KICK_MESSAGES = 2000, /* and so was one that gave so many without a pause */
 };
 
@@ -88,6 +89,8 @@ void partition_drop_carry(struct partition *p)
 void partition_start_at(struct partition *p, int64_t offset)
 {
 	partition_drop_carry(p);
+	if (p->hold_timer)
+		evtimer_del(p->hold_timer);
 	p->next = offset;
 	p->want = -1;
 	p->hold_until_us = now_us() + HOLD_US;
@@ -323,37 +326,31 @@ int64_t partition_get_end(const struct partition *p)
 
 /* ---- who does not want it any more ----------------------------------------------------------- */
 
-bool partition_is_closed_by(const struct partition *p, const struct consumer *c)
+void partition_forget_consumer(struct partition *p, const uint8_t *id)
 {
 	unsigned i;
 
 	for (i = 0; i < p->n_closed_by; i++)
-		if (p->closed_by[i] == c)
-			return true;
-	return false;
+		if (!memcmp(p->closed_by[i], id, KGP_ID_BYTES))
+			break;
+	if (i == p->n_closed_by)
+		return;
+	p->n_closed_by--;
+	memmove(p->closed_by[i], p->closed_by[i + 1], (p->n_closed_by - i) * KGP_ID_BYTES);
 }
 
-int partition_close_by(struct partition *p, struct consumer *c)
+/* By id, so that it lasts over a reconnect; the oldest give way to the newest. */
+int partition_close_by(struct partition *p, const uint8_t *id)
 {
-	struct consumer **more;
-
-	if (partition_is_closed_by(p, c))
-		return 0;
-	more = realloc(p->closed_by, (p->n_closed_by + 1) * sizeof(*more));
-	if (!more)
+	partition_forget_consumer(p, id);
+	if (!p->closed_by)
+		p->closed_by = calloc(CLOSED_BY_MOST, KGP_ID_BYTES);
+	if (!p->closed_by)
 		return -ENOMEM;
-	p->closed_by = more;
-	more[p->n_closed_by++] = c;
+	if (p->n_closed_by == CLOSED_BY_MOST)
+		partition_forget_consumer(p, p->closed_by[0]);
+	memcpy(p->closed_by[p->n_closed_by++], id, KGP_ID_BYTES);
 	return 0;
-}
-
-void partition_forget_consumer(struct partition *p, const struct consumer *c)
-{
-	unsigned i;
-
-	for (i = 0; i < p->n_closed_by; i++)
-		if (p->closed_by[i] == c)
-			p->closed_by[i--] = p->closed_by[--p->n_closed_by];
 }
 
 /* ---- how far behind -------------------------------------------------------------------------- */

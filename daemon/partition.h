@@ -11,7 +11,6 @@
 #include <sys/queue.h>
 
 struct claim;
-struct consumer;
 struct event;
 struct group;
 
@@ -34,8 +33,8 @@ struct partition {
 	enum partition_state state;
 	struct kafka_queue *queue; /* owned; NULL before it is assigned to librdkafka */
 	struct offsets offsets;
-	struct claim *claim;	     /* its holder; not owned; NULL: nobody */
-	struct consumer **closed_by; /* owned array: who gave it back, and does not get it again */
+	struct claim *claim;		    /* its holder; not owned; NULL: nobody */
+	uint8_t (*closed_by)[KGP_ID_BYTES]; /* owned; ids of consumers that gave it back */
 	unsigned n_closed_by;
 	int64_t initial;	  /* literal: an offset, KAFKA_OFFSET_EARLIEST or _LATEST */
 	int64_t next;		  /* offset that the next message taken has at least */
@@ -85,9 +84,8 @@ void partition_set_ends(struct partition *p, int64_t earliest, int64_t end); /* 
 bool partition_has(const struct partition *p,
 		   int64_t offset); /* in the log, its end included, as known a minute ago */
 int64_t partition_get_end(const struct partition *p); /* end of the log as known; -1: unknown */
-int partition_close_by(struct partition *p, struct consumer *c); /* 0, -ENOMEM */
-bool partition_is_closed_by(const struct partition *p, const struct consumer *c);
-void partition_forget_consumer(struct partition *p, const struct consumer *c);
+int partition_close_by(struct partition *p, const uint8_t *id); /* 0, -ENOMEM */
+void partition_forget_consumer(struct partition *p, const uint8_t *id);
 void partition_sample(struct partition *p, int64_t offset, int64_t timestamp_ms);
 int64_t partition_get_behind_ms(struct partition *p, int64_t now_ms); /* -1: not known */
 

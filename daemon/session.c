@@ -187,7 +187,7 @@ static void on_claim_close(struct connection *c, union kgp_body *b)
 		fatal(c, KGP_E_FIELD, "CLAIM_CLOSE needs a request number");
 		return;
 	}
-	if (!claim || partition_close_by(claim->partition, consumer)) {
+	if (!claim || partition_close_by(claim->partition, consumer->id)) {
 		session_reply(c, (uint32_t)m->request, claim ? KGP_E_MEMORY : KGP_E_NO_CLAIM, NULL,
 			      NULL);
 		return;
@@ -210,12 +210,15 @@ static void on_close(struct connection *c, union kgp_body *b)
 {
 	struct consumer *consumer = c->consumer;
 	struct group *g = consumer->group;
+	struct partition *p;
 
 	if (!b->close.request || consumer->closing) {
 		fatal(c, b->close.request ? KGP_E_OUT_OF_ORDER : KGP_E_FIELD, NULL);
 		return;
 	}
 	consumer->closing = true;
+	TAILQ_FOREACH (p, &g->partitions, link)
+		partition_forget_consumer(p, consumer->id);
 	while (!TAILQ_EMPTY(&consumer->claims))
 		claim_end(TAILQ_FIRST(&consumer->claims), "closed");
 	if (commit_wait(g, consumer, (uint32_t)b->close.request, true)) {

@@ -130,6 +130,18 @@ def test_a_claim_that_is_not_held_cannot_be_closed(scene):
 
 
 @both
+def test_a_closed_claim_stays_away_over_a_reconnect(scene):
+    topic = scene.topic(2)
+    scene.daemon()
+    client = consumer(scene, topic).wait_claims(everything(topic, 2))
+    client.ask("claim_close", client.claim(topic, 0).id)
+    client.wait_claims([(topic, 1)])
+    client.reconnect().wait_claims([(topic, 1)])
+    client.hub.quiet()
+    assert client.places() == [(topic, 1)]
+
+
+@both
 def test_reopening_gives_a_closed_claim_again(scene):
     topic = scene.topic(1)
     scene.daemon()
