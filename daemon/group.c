@@ -326,5 +326,6 @@ void group_tick(struct group *g)
 		membership_want(g);
 	group_update_interests(g);
 	membership_tick(g);
+	group_watch(g);
 	commit_tick(g);
 }

@@ -121,6 +121,7 @@ struct group {
 	char error_topic[KGP_MAX_TOPIC + 1]; /* that it belongs to; "": none */
 	unsigned error_code;		     /* of it, while it lasts; 0: healed */
 	uint64_t error_us;
+	uint64_t n_heals; /* of fetchers that stood still */
 	uint64_t n_errors, n_rebalances, n_resets, n_commits, n_commits_failed;
 	uint64_t joined_us;
 };
@@ -157,6 +158,9 @@ void group_distribute(struct group *g);
 void group_expect_consumers(struct group *g, uint8_t (*ids)[KGP_ID_BYTES], unsigned n);
 
 void group_on_settled(struct group *g, const struct consumer *c);
+
+/* watch.c: partitions that deliver nothing. */
+void group_watch(struct group *g);
 
 /* interest.c: what is subscribed to. */
 void group_update_interests(struct group *g);

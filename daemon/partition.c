@@ -43,6 +43,7 @@ struct partition *partition_new(struct group *g, const char *topic, int32_t id)
 	offsets_init(&p->offsets);
 	p->initial = KAFKA_OFFSET_NONE;
 	p->next = p->want = p->earliest = p->end = p->position = -1;
+	p->progress.position = p->progress.mark = -2; /* the first look sets the clocks */
 	p->average_bytes = 1024;
 	return p;
 }

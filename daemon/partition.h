@@ -4,6 +4,7 @@
 #define PARTITION_H
 
 #include "daemon/core/offsets.h"
+#include "daemon/core/progress.h"
 #include "daemon/kafka.h"
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ struct partition {
 	enum partition_state state;
 	struct kafka_queue *queue; /* owned; NULL before it is assigned to librdkafka */
 	struct offsets offsets;
+	struct progress progress;
 	struct claim *claim;		    /* its holder; not owned; NULL: nobody */
 	uint8_t (*closed_by)[KGP_ID_BYTES]; /* owned; ids of consumers that gave it back */
 	unsigned n_closed_by;

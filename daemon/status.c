@@ -268,6 +268,7 @@ static void put_group_figures(struct kgp_buf *b, const struct group *g)
 	put_number(b, "n_commits", (int64_t)g->n_commits);
 	put_number(b, "n_commits_failed", (int64_t)g->n_commits_failed);
 	put_number(b, "n_resets", (int64_t)g->n_resets);
+	put_number(b, "n_heals", (int64_t)g->n_heals);
 	put_number(b, "errors", (int64_t)g->n_errors);
 }
 
@@ -277,7 +278,7 @@ static void put_group(struct kgp_buf *b, const struct group *g)
 	size_t i, n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
 	struct consumer *c;
 
-	kgp_put_map(b, 22);
+	kgp_put_map(b, 23);
 	put_text(b, "name", group_get_name(g));
 	put_text(b, "group_id", g->config->group_id);
 	put_text(b, "cluster", g->cluster->config->name);
@@ -321,7 +322,7 @@ static void put_partition(struct kgp_buf *b, struct partition *p)
 	const struct connection *holder = p->claim ? p->claim->consumer->connection : NULL;
 	int64_t behind_ms = partition_get_behind_ms(p, wall_ms());
 
-	kgp_put_map(b, 11);
+	kgp_put_map(b, 12);
 	put_text(b, "topic", p->topic);
 	put_number(b, "partition", p->id);
 	put_known(b, "committed", p->offsets.committed);
@@ -333,6 +334,7 @@ static void put_partition(struct kgp_buf *b, struct partition *p)
 	put_known(b, "holder_pid", holder && holder->peer.pid ? holder->peer.pid : -1);
 	put_text(b, "holder_name", holder ? holder->name : NULL);
 	put_text(b, "state", partition_state(p));
+	put_text(b, "progress", progress_name(p->progress.verdict));
 }
 
 static void put_lag(struct kgp_buf *b, const struct group *g)
