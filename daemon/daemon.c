@@ -28,11 +28,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TURNS_PER_PUMP = 16, GO_BACK_MS = 200 };
+enum { TURNS_PER_PUMP = 16, GO_BACK_MS = 200, MOST_DESCRIPTORS = 65536 };
 
 uint64_t now_us(void)
 {
@@ -396,6 +397,18 @@ static void join_groups(struct daemon *d)
 			membership_want(g);
 }
 
+/* A connection takes two, and a shell's soft limit is 1024. What the administrator made hard stays.
+ */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= MOST_DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < MOST_DESCRIPTORS ? limit.rlim_max : MOST_DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int daemon_open(struct daemon *d, struct config *config)
 {
 	int r;
@@ -408,6 +421,7 @@ int daemon_open(struct daemon *d, struct config *config)
 	quota_init(&d->quota);
 	set_limits(d);
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
 	notify_open();
 	memory_tick(d);
 	d->base = event_base_new();

@@ -325,3 +325,49 @@ def test_a_reader_that_takes_nothing_of_a_large_message_is_disconnected(scene):
     slow.reading = True
     slow.wait_end()
 
+
+
+@mock
+def test_two_thousand_connections_at_once(scene):
+    daemon = scene.daemon(start=False, daemon={"connections.per.user": "3000",
+                                               "connections.max": "3000"},
+                          cluster={"bootstrap.servers": "127.0.0.1:1"})
+    daemon.launcher = ["prlimit", "--nofile=1024:8192"]
+    daemon.start()
+    bystander = scene.client(name="bystander")
+    crowd = [scene.client(hello=False) for _ in range(2000)]
+    for client in crowd:
+        client.send("hello", [1], [], "crowd", "python/test", 65536)
+    for client in crowd:
+        client.wait_for(lambda: client.welcome, what="WELCOME")  # noqa: B023  called at once
+    assert bystander.query("status")["daemon"]["n_connections"] == 2001
+    for client in crowd:
+        client.disconnect()
+        scene.clients.remove(client)
+    scene.wait_for(lambda: bystander.query("status")["daemon"]["n_connections"] == 1, 15)
+    assert daemon.n_fds() < 40
+
+
+@mock
+def test_running_out_of_descriptors_refuses_and_does_not_spin(scene):
+    daemon = scene.daemon(start=False, cluster={"bootstrap.servers": "127.0.0.1:1"})
+    daemon.launcher = ["prlimit", "--nofile=48:48"]
+    daemon.start()
+    bystander = scene.client(name="bystander")
+    crowd = []
+    while "out of file descriptors" not in daemon.log():
+        assert len(crowd) < 100, "more connections than descriptors"
+        crowd.append(scene.client(hello=False))
+        scene.hub.pump(0.01)
+    before = daemon.cpu_s()
+    for _ in range(20):  # they wait in the queue of the socket, one is refused a second
+        crowd.append(scene.client(hello=False))
+    scene.hub.stays(lambda: daemon.alive(), 3)
+    assert daemon.cpu_s() - before < 0.6, "it spins"
+    assert daemon.log().count("out of file descriptors") <= 6, "a line for each refusal"
+    assert bystander.query("status")["daemon"]["n_connections"] >= 2
+    for client in crowd:
+        client.disconnect()
+        scene.clients.remove(client)
+    late = scene.client(name="late")
+    assert late.query("status")["daemon"]["name"]
