@@ -326,6 +326,6 @@ void group_tick(struct group *g)
 		membership_want(g);
 	group_update_interests(g);
 	membership_tick(g);
-	group_watch(g);
+	group_heal_stalls(g);
 	commit_tick(g);
 }

@@ -159,8 +159,8 @@ void group_expect_consumers(struct group *g, uint8_t (*ids)[KGP_ID_BYTES], unsig
 
 void group_on_settled(struct group *g, const struct consumer *c);
 
-/* watch.c: partitions that deliver nothing. */
-void group_watch(struct group *g);
+/* stall.c: partitions that deliver nothing. */
+void group_heal_stalls(struct group *g);
 
 /* interest.c: what is subscribed to. */
 void group_update_interests(struct group *g);

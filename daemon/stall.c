@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watch over partitions that deliver nothing.
+ * Partitions that deliver nothing although they could.
  *
  * Once a second it tells the progress clock of each partition what is known of it and does what the
  * clock answers: a fetcher that stands although there is data, room and a broker is sought to where
@@ -65,7 +65,7 @@ static void heal(struct group *g, struct partition *p, enum progress_heal how)
 		g->reassign = true;
 }
 
-void group_watch(struct group *g)
+void group_heal_stalls(struct group *g)
 {
 	struct partition *p;
 	enum progress_heal how;
