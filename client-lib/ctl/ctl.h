@@ -35,6 +35,8 @@ extern const struct command command_table[]; /* ends with a NULL name */
 
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_lag(struct ctl *ctl, int argc, char **argv);
+int cmd_topics(struct ctl *ctl, int argc, char **argv);
+int cmd_offsets(struct ctl *ctl, int argc, char **argv);
 int cmd_consume(struct ctl *ctl, int argc, char **argv);
 int cmd_demo(struct ctl *ctl, int argc, char **argv);
 int cmd_check_config(struct ctl *ctl, int argc, char **argv);

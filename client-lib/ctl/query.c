@@ -280,36 +280,57 @@ static int take_result(struct query *q, uint32_t request, json_t **result, struc
 	return value_from_wire(&body.reply.result, result);
 }
 
-static int ask(struct query *q, const char *what, const char *group, json_t **result,
+void query_put_text(struct query_arguments *a, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	kgp_put_str(&a->wire, kgp_text(name));
+	kgp_put_str(&a->wire, kgp_text(text));
+	a->n++;
+}
+
+void query_put_number(struct query_arguments *a, const char *name, int64_t number)
+{
+	kgp_put_str(&a->wire, kgp_text(name));
+	kgp_put_int(&a->wire, number);
+	a->n++;
+}
+
+static int ask(struct query *q, const char *what, const struct query_arguments *a, json_t **result,
 	       struct trouble *t)
 {
-	struct kgp_buf arguments = {0};
-	struct kgp_query query = {.request = ++q->last_request, .what = kgp_text(what)};
-	int r;
+	struct kgp_query query = {
+		.request = ++q->last_request,
+		.what = kgp_text(what),
+		.arguments = {.wire = a->wire.data, .wire_bytes = a->wire.len, .n = a->n},
+	};
+	int r = a->wire.failed ? -ENOMEM : send_message(q, KGP_T_query, &query);
 
-	if (group) {
-		kgp_put_str(&arguments, kgp_text("group"));
-		kgp_put_str(&arguments, kgp_text(group));
-		query.arguments = (struct kgp_list){
-			.wire = arguments.data, .wire_bytes = arguments.len, .n = 1};
-	}
-	r = arguments.failed ? -ENOMEM : send_message(q, KGP_T_query, &query);
-	kgp_buf_deinit(&arguments);
 	return r < 0 ? r : take_result(q, query.request, result, t);
+}
+
+int query_ask_with(struct query *q, const char *what, struct query_arguments *a, json_t **result,
+		   struct trouble *t)
+{
+	int r = -EPROTO;
+
+	q->deadline_us = now_us() + (int64_t)q->timeout_ms * 1000;
+	if (!q->has_query)
+		trouble_set(t, KGP_E_UNSUPPORTED, "%s answers no questions", q->software);
+	else
+		r = ask(q, what, a, result, t);
+	kgp_buf_deinit(&a->wire);
+	*a = (struct query_arguments){0};
+	return r < 0 ? fail(q, r, t) : 0;
 }
 
 int query_ask(struct query *q, const char *what, const char *group, json_t **result,
 	      struct trouble *t)
 {
-	int r;
+	struct query_arguments a = {0};
 
-	q->deadline_us = now_us() + (int64_t)q->timeout_ms * 1000;
-	if (!q->has_query) {
-		trouble_set(t, KGP_E_UNSUPPORTED, "%s answers no questions", q->software);
-		return -EPROTO;
-	}
-	r = ask(q, what, group, result, t);
-	return r < 0 ? fail(q, r, t) : 0;
+	query_put_text(&a, "group", group);
+	return query_ask_with(q, what, &a, result, t);
 }
 
 void query_close(struct query *q)

@@ -24,10 +24,21 @@ struct query {
 	bool has_query;
 };
 
+/* Arguments of a question. Zero it, put, ask: that empties it again. */
+struct query_arguments {
+	struct kgp_buf wire; /* owned */
+	uint32_t n;
+};
+
+void query_put_text(struct query_arguments *a, const char *name, const char *text); /* not NULL's */
+void query_put_number(struct query_arguments *a, const char *name, int64_t number);
+
 /* All answer 0 or -errno, and then t says what to tell. timeout_ms is for each call. */
 int query_open(struct query *q, const char *socket_path, int timeout_ms, struct trouble *t);
 int query_ask(struct query *q, const char *what, const char *group, json_t **result,
 	      struct trouble *t);
+int query_ask_with(struct query *q, const char *what, struct query_arguments *a, json_t **result,
+		   struct trouble *t);
 void query_close(struct query *q);
 
 /* All three of it with the global options. */

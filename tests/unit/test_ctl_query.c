@@ -3,124 +3,14 @@
 #include "client-lib/ctl/query.h"
 #include "client-lib/ctl/show.h"
 #include "client-lib/ctl/value.h"
-#include "proto/frame.h"
 
-#include "tests/unit/cmocka_all.h"
+#include "tests/unit/test_ctl_fake.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { TIMEOUT_MS = 5000, SHORT_MS = 100 };
-
-/* A daemon in a process of its own that serves one connection after the other. */
-struct fake {
-	char folder[32], path[64];
-	pid_t pid;
-};
-
-/* What it does once a connection has sent its HELLO; the connection closes after that. */
-typedef void (*script_fn)(int fd);
-
-static void put_frame(int fd, enum kgp_type type, const void *message)
-{
-	struct kgp_buf b = {0};
-
-	kgp_encode(&b, type, message);
-	if (write(fd, b.data, b.len) != (ssize_t)b.len)
-		_exit(1);
-	kgp_buf_deinit(&b);
-}
-
-/* Reads one frame; the body stays in the buffer. */
-static const struct kgp_info *take_frame(int fd, union kgp_body *body)
-{
-	static uint8_t frame[4096];
-	const struct kgp_info *info;
-	uint32_t n;
-
-	if (recv(fd, frame, KGP_FRAME_HEADER, MSG_WAITALL) != KGP_FRAME_HEADER ||
-	    kgp_frame_peek(frame, KGP_FRAME_HEADER, sizeof(frame) - 5, &n) < 0 ||
-	    recv(fd, frame + KGP_FRAME_HEADER, n, MSG_WAITALL) != (ssize_t)n ||
-	    kgp_decode(frame + KGP_FRAME_HEADER, n, KGP_CLIENT, &info, body) != 0)
-		_exit(1);
-	return info;
-}
-
-static void serve(int listen_fd, script_fn script)
-{
-	union kgp_body body;
-
-	alarm(30);
-	for (;;) {
-		int fd = accept(listen_fd, NULL, NULL);
-
-		if (fd < 0 || take_frame(fd, &body)->type != KGP_T_hello)
-			_exit(1);
-		script(fd);
-		close(fd);
-	}
-}
-
-static void fake_start(struct fake *f, script_fn script)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(f->folder, "/tmp/ctl-query.XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	snprintf(f->path, sizeof(f->path), "%s/s", f->folder);
-	strcpy(address.sun_path, f->path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(fd, 4), 0);
-	f->pid = fork();
-	if (f->pid == 0)
-		serve(fd, script);
-	close(fd);
-}
-
-static void fake_stop(struct fake *f)
-{
-	kill(f->pid, SIGKILL);
-	waitpid(f->pid, NULL, 0);
-	unlink(f->path);
-	rmdir(f->folder);
-}
-
-static void welcome(int fd)
-{
-	static const struct kgp_name features[] = {{{"seek", 4}}, {{"query", 5}}};
-	struct kgp_welcome welcome = {.version = 1,
-				      .features = {.items = features, .n = 2},
-				      .max_frame = KGP_FRAME_MAX_CLIENT,
-				      .name = kgp_text("fake"),
-				      .software = kgp_text("kgroupd/9.9.9")};
-
-	put_frame(fd, KGP_T_welcome, &welcome);
-}
-
-static uint32_t take_query(int fd, union kgp_body *body)
-{
-	welcome(fd);
-	if (take_frame(fd, body)->type != KGP_T_query)
-		_exit(1);
-	return (uint32_t)body->query.request;
-}
-
-static void reply(int fd, uint32_t request, const struct kgp_buf *result)
-{
-	struct kgp_reply reply = {.request = request,
-				  .result = {.wire = result->data, .wire_bytes = result->len}};
-
-	put_frame(fd, KGP_T_reply, &reply);
-}
 
 /* Answers with the question, after things that are none of the asker's business. */
 static void answer_with_the_question(int fd)
@@ -272,12 +162,6 @@ static void a_closed_socket_names_who_may_and_the_cure(void **state)
 /* ---- screens ------------------------------------------------------------------------------------
  */
 
-static void put_text(struct kgp_buf *b, const char *key, const char *text)
-{
-	kgp_put_str(b, kgp_text(key));
-	kgp_put_str(b, kgp_text(text));
-}
-
 static void put_partition(struct kgp_buf *b)
 {
 	kgp_put_map(b, 6);
@@ -318,28 +202,6 @@ static void answer_with_a_group(int fd)
 	put_text(&b, "text", "nobody consumes");
 	put_text(&b, "command", "kgroupctl consume billing --no-mark");
 	reply(fd, request, &b);
-}
-
-/* The command in a process of its own; its stdout, and its exit code. */
-static int run(int (*command)(struct ctl *, int, char **), struct ctl *ctl, const char *argument,
-	       char *out, size_t out_bytes)
-{
-	const char *argv[] = {"kgroupctl", argument, NULL};
-	FILE *file = tmpfile();
-	int status;
-
-	fflush(NULL);
-	if (fork() == 0) {
-		dup2(fileno(file), STDOUT_FILENO);
-		status = command(ctl, argument ? 2 : 1, (char **)argv);
-		fflush(stdout);
-		_exit(status);
-	}
-	assert_true(wait(&status) > 0 && WIFEXITED(status));
-	rewind(file);
-	out[fread(out, 1, out_bytes - 1, file)] = '\0';
-	fclose(file);
-	return WEXITSTATUS(status);
 }
 
 static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
