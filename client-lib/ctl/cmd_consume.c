@@ -19,7 +19,15 @@
 #include "client-lib/ctl/stop.h"
 #include "client-lib/ctl/value.h"
 
-enum { KEY_NO_MARK = 0x300, KEY_SET, KEY_EARLIEST, KEY_LATEST, KEY_CLUSTER };
+enum {
+	KEY_NO_MARK = 0x300,
+	KEY_SET,
+	KEY_EARLIEST,
+	KEY_LATEST,
+	KEY_CLUSTER,
+	KEY_INCLUDE,
+	KEY_EXCLUDE
+};
 enum { SETTLE_MS = 300, IDLE_MS = 1000, NO_CLAIM_MS = 3000, AT_END_TURN_MS = 100 };
 enum { OPEN_MS = 300, PATIENCE_MS = 1000, STATE_BYTES = 512 };
 
@@ -33,6 +41,7 @@ struct consume {
 	struct receiver receiver;
 	struct ends ends;
 	bool at_end;		/* -e */
+	bool has_pattern;	/* topics.include */
 	char said[STATE_BYTES]; /* of the state or the group's last error; "": nothing yet */
 	int64_t opened_ms, asked_ms;
 	int64_t waits_since_ms; /* for the group to be joined; 0: it is */
@@ -52,6 +61,12 @@ static const struct argp_option option_table[] = {
 	{"latest", KEY_LATEST, NULL, 0, "initial.offset=latest (also --newest)", 0},
 	{"newest", KEY_LATEST, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0},
 	{"cluster", KEY_CLUSTER, "NAME", 0, "cluster of the daemon's file", 0},
+	{"include", KEY_INCLUDE, "PATTERN", 0,
+	 "also topics with PATTERN (PCRE2) anywhere in their names, new ones too: "
+	 "topics.include=PATTERN",
+	 0},
+	{"exclude", KEY_EXCLUDE, "PATTERN", 0,
+	 "of those none with PATTERN in their names: topics.exclude=PATTERN", 0},
 	{"set", KEY_SET, "NAME=VALUE", 0, "an option of libkgroup(3) or a setting of the group", 0},
 	{0},
 };
@@ -62,6 +77,11 @@ static void set_option(struct consume *consume, const char *name, const char *va
 
 	if (kg_options_set(consume->options, name, value, &error) < 0)
 		options_refuse("%s", error.text);
+	if (strcmp(name, "mode") == 0 && strcmp(value, "multiplexed") != 0)
+		options_refuse("mode is '%s', but a terminal is one stream: it is multiplexed here",
+			       value);
+	if (strcmp(name, "topics.include") == 0)
+		consume->has_pattern = true;
 }
 
 static void set_pair(struct consume *consume, char *pair)
@@ -141,6 +161,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_CLUSTER:
 		set_option(consume, "cluster", arg);
 		return 0;
+	case KEY_INCLUDE:
+		set_option(consume, "topics.include", arg);
+		return 0;
+	case KEY_EXCLUDE:
+		set_option(consume, "topics.exclude", arg);
+		return 0;
 	case KEY_SET:
 		set_pair(consume, arg);
 		return 0;
@@ -153,10 +179,11 @@ static const struct options_spec spec = {
 	.name = "consume",
 	.arguments = "GROUP [TOPIC...]",
 	.summary = "Joins the consumers of GROUP, prints the messages of TOPICs and marks each\n"
-		   "once it is printed. Without TOPIC: those that the group reads already. Ctrl-C\n"
-		   "gives everything back.",
+		   "once it is printed. With neither TOPIC nor --include: those that the group\n"
+		   "reads already. Ctrl-C gives everything back.",
 	.examples = "  kgroupctl consume billing orders          topic/partition/offset TAB value\n"
 		    "  kgroupctl consume billing orders -c 10 --earliest\n"
+		    "  kgroupctl consume billing --include '^shop-' --exclude '-test$'\n"
 		    "  kgroupctl consume billing orders -e -f '%k: %s\\n'\n"
 		    "  kgroupctl consume billing orders --json --no-mark | jq .value",
 	.options = option_table,
@@ -396,7 +423,7 @@ static int receive(struct consume *consume, struct trouble *t)
 static int run(struct consume *consume)
 {
 	struct trouble t = {0}, at_close;
-	int r = consume->n_topics ? 0 : find_topics(consume, &t);
+	int r = consume->n_topics || consume->has_pattern ? 0 : find_topics(consume, &t);
 
 	if (r == 0)
 		r = open_consumer(consume, &t);

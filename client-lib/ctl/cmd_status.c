@@ -106,6 +106,21 @@ static void print_texts(const struct ctl *ctl, json_t *elements)
 	}
 }
 
+/* What all members of the group, and who describes it, can read of this host. */
+static void print_user_data(json_t *groups)
+{
+	json_t *group;
+	size_t i;
+
+	json_array_foreach(groups, i, group)
+	{
+		const char *data = value_text(group, "user_data", "");
+
+		if (*data)
+			printf("%s: user data: %s\n", value_text(group, "name", "-"), data);
+	}
+}
+
 static void print_warning(const struct ctl *ctl, const json_t *group, const json_t *warning)
 {
 	bool on = colour_is_on(ctl, stdout);
@@ -159,6 +174,7 @@ static int print_screen(const struct ctl *ctl, const struct status *status, json
 	if (r == 0)
 		r = group_table_print(ctl, groups, t);
 	print_texts(ctl, groups);
+	print_user_data(groups);
 	if (r == 0 && (status->group || ctl->verbose)) {
 		printf("\n");
 		r = consumer_table_print(ctl, groups, t);

@@ -31,6 +31,7 @@ enum group_column {
 	G_STRATEGY,
 	G_INITIAL,
 	G_INSTANCE,
+	G_USER_DATA,
 	G_ERRORS,
 	G_TOPICS,
 };
@@ -47,6 +48,7 @@ static const struct table_column group_columns[] = {
 	[G_STRATEGY] = {"strategy", TABLE_EXTRA},
 	[G_INITIAL] = {"initial-offset", TABLE_EXTRA},
 	[G_INSTANCE] = {"instance-id", TABLE_EXTRA},
+	[G_USER_DATA] = {"user-data", TABLE_EXTRA},
 	[G_ERRORS] = {"errors", TABLE_RIGHT | TABLE_EXTRA},
 	[G_TOPICS] = {"topics", TABLE_CUT},
 	{NULL, 0},
@@ -147,6 +149,7 @@ static void fill_group(struct table *table, json_t *group)
 	set_field(table, G_STRATEGY, group, "strategy");
 	set_field(table, G_INITIAL, group, "initial_offset");
 	set_field(table, G_INSTANCE, group, "instance_id");
+	set_field(table, G_USER_DATA, group, "user_data");
 	set_field(table, G_ERRORS, group, "errors");
 	set_list(table, G_TOPICS, value_list(group, "topics"));
 }

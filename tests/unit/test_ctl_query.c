@@ -186,11 +186,12 @@ static void answer_with_a_group(int fd)
 	kgp_put_map(&b, 1);
 	kgp_put_str(&b, kgp_text("groups"));
 	kgp_put_array(&b, 1);
-	kgp_put_map(&b, 7);
+	kgp_put_map(&b, 8);
 	put_text(&b, "name", "billing");
 	put_text(&b, "state", "joining");
 	put_text(&b, "text", "waits for the coordinator");
 	put_text(&b, "last_error", "no such topic");
+	put_text(&b, "user_data", "rack=7");
 	kgp_put_str(&b, kgp_text("last_error_code"));
 	kgp_put_uint(&b, KGP_E_UNKNOWN_TOPIC);
 	kgp_put_str(&b, kgp_text("partitions"));
@@ -219,11 +220,12 @@ static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
 				     "KGROUP_GROUP=billing -n 20\n"));
 	assert_non_null(strstr(text, "\nwarning: billing: nobody consumes\n"
 				     "    next: kgroupctl consume billing --no-mark\n"));
-	ctl.columns = "group,state,lag";
+	assert_non_null(strstr(text, "\nbilling: user data: rack=7\n"));
+	ctl.columns = "group,state,lag,user-data";
 	ctl.output = CTL_RAW;
 	ctl.noheadings = true;
 	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 0);
-	assert_string_equal(text, "billing joining -\n");
+	assert_string_equal(text, "billing joining - rack=7\n");
 	fake_stop(&f);
 }
 
@@ -287,11 +289,14 @@ static void an_unknown_group_is_no_reason_to_allow_dynamic_ones(void **state)
 
 static void a_wrong_command_line_is_64(void **state)
 {
+	char mode[] = "mode=partitions";
+	const char *const streams[] = {"g", "t", "--set", mode, NULL};
 	struct ctl ctl = {.timeout_ms = SHORT_MS, .socket_path = "/nonexistent/s"};
 	char text[64];
 
 	assert_int_equal(run(cmd_lag, &ctl, "--no-such-option", text, sizeof(text)), 64);
 	assert_int_equal(run(cmd_consume, &ctl, NULL, text, sizeof(text)), 64);
+	assert_int_equal(run_with(cmd_consume, &ctl, streams, text, sizeof(text)), 64);
 	assert_int_equal(run(cmd_explain, &ctl, "KG-9999", text, sizeof(text)), 64);
 	assert_int_equal(run(cmd_demo, &ctl, "extra", text, sizeof(text)), 64);
 	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 69);
