@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client-lib/ctl/human.h"
 #include "client-lib/ctl/person.h"
@@ -89,19 +90,43 @@ static void set_field(struct table *table, unsigned column, const json_t *object
 		table_set(table, column, value_text(object, name, ""));
 }
 
+/* "a,b"; what does not fit is cut. Before, item and after are one. */
+static void add_item(char list[LIST_BYTES], const char *before, const char *item, const char *after)
+{
+	size_t used = strlen(list);
+
+	snprintf(list + used, LIST_BYTES - used, "%s%s%s%s", used ? "," : "", before, item, after);
+}
+
+static void add_items(char list[LIST_BYTES], json_t *items)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(items, i, item)
+		add_item(list, "", json_is_string(item) ? json_string_value(item) : "?", "");
+}
+
+/* Names, then /what is included/ and !/what is excluded/. */
+static void set_wanted_topics(struct table *table, const json_t *consumer)
+{
+	const char *include = value_text(consumer, "topics_include", "");
+	const char *exclude = value_text(consumer, "topics_exclude", "");
+	char text[LIST_BYTES] = "";
+
+	add_items(text, value_list(consumer, "topics"));
+	if (*include)
+		add_item(text, "/", include, "/");
+	if (*exclude)
+		add_item(text, "!/", exclude, "/");
+	table_set(table, C_TOPICS, text);
+}
+
 static void set_list(struct table *table, unsigned column, json_t *list)
 {
 	char text[LIST_BYTES] = "";
-	size_t i, used = 0;
-	json_t *item;
 
-	json_array_foreach(list, i, item)
-	{
-		if (used >= sizeof(text))
-			break;
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used ? "," : "",
-					 json_is_string(item) ? json_string_value(item) : "?");
-	}
+	add_items(text, list);
 	table_set(table, column, text);
 }
 
@@ -183,7 +208,7 @@ static void fill_consumer(struct table *table, json_t *consumer)
 	else
 		table_set(table, C_CONNECTED,
 			  human_duration(since, value_number(consumer, "connected_s", 0)));
-	set_list(table, C_TOPICS, value_list(consumer, "topics"));
+	set_wanted_topics(table, consumer);
 }
 
 static int told(int r, struct trouble *t)

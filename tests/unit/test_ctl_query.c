@@ -176,6 +176,18 @@ static void put_partition(struct kgp_buf *b)
 	put_text(b, "state", "unclaimed");
 }
 
+static void put_consumers(struct kgp_buf *b)
+{
+	kgp_put_str(b, kgp_text("consumers"));
+	kgp_put_array(b, 1);
+	kgp_put_map(b, 3);
+	kgp_put_str(b, kgp_text("topics"));
+	kgp_put_array(b, 1);
+	kgp_put_str(b, kgp_text("orders"));
+	put_text(b, "topics_include", "^shop-");
+	put_text(b, "topics_exclude", "-test$");
+}
+
 /* Good for status and for lag: each takes what it knows. */
 static void answer_with_a_group(int fd)
 {
@@ -186,7 +198,7 @@ static void answer_with_a_group(int fd)
 	kgp_put_map(&b, 1);
 	kgp_put_str(&b, kgp_text("groups"));
 	kgp_put_array(&b, 1);
-	kgp_put_map(&b, 8);
+	kgp_put_map(&b, 9);
 	put_text(&b, "name", "billing");
 	put_text(&b, "state", "joining");
 	put_text(&b, "text", "waits for the coordinator");
@@ -197,6 +209,7 @@ static void answer_with_a_group(int fd)
 	kgp_put_str(&b, kgp_text("partitions"));
 	kgp_put_array(&b, 1);
 	put_partition(&b);
+	put_consumers(&b);
 	kgp_put_str(&b, kgp_text("warnings"));
 	kgp_put_array(&b, 1);
 	kgp_put_map(&b, 2);
@@ -221,6 +234,8 @@ static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
 	assert_non_null(strstr(text, "\nwarning: billing: nobody consumes\n"
 				     "    next: kgroupctl consume billing --no-mark\n"));
 	assert_non_null(strstr(text, "\nbilling: user data: rack=7\n"));
+	assert_int_equal(run(cmd_status, &ctl, "billing", text, sizeof(text)), 0);
+	assert_non_null(strstr(text, " orders,/^shop-/,!/-test$/\n"));
 	ctl.columns = "group,state,lag,user-data";
 	ctl.output = CTL_RAW;
 	ctl.noheadings = true;
