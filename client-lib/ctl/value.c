@@ -71,6 +71,8 @@ static int read_pair(struct kgp_cursor *c, unsigned depth, json_t *object)
 	if (r < 0)
 		return r;
 	name = json_stringn((const char *)key.data, key.number);
+	if (!name)
+		json_decref(element);
 	if (!name || json_object_set_new(object, json_string_value(name), element) < 0)
 		r = -EBADMSG;
 	json_decref(name);
@@ -127,13 +129,14 @@ static int read_value(struct kgp_cursor *c, unsigned depth, json_t **out)
 
 int value_from_wire(const struct kgp_any *any, json_t **out)
 {
-	struct kgp_cursor c = {any->wire, any->wire + any->wire_bytes};
+	struct kgp_cursor c;
 	int r;
 
 	if (!any->wire) {
 		*out = json_null();
 		return 0;
 	}
+	c = (struct kgp_cursor){any->wire, any->wire + any->wire_bytes};
 	r = read_value(&c, KGP_MAX_DEPTH + 1, out);
 	if (r == 0 && c.at != c.end) {
 		json_decref(*out);

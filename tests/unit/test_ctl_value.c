@@ -84,6 +84,7 @@ static void what_is_not_one_whole_value_is_refused(void **state)
 	refuses("\x92\x01", 2);						 /* an element short */
 	refuses("\x81\x01\x02", 3);					 /* a key that is no text */
 	refuses("\xa1\xff", 2);						 /* text that is no UTF-8 */
+	refuses("\x81\xa1\xff\x01", 4);					 /* nor is a key */
 	refuses("\xc1", 1);						 /* no msgpack */
 	refuses("\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\xc0", 12); /* too deep */
 }
