@@ -112,8 +112,8 @@ static int refuse_value(enum kgp_setting setting, struct kgp_bytes got, char *wh
 			      info->kind == KGP_SETTING_SWITCH ? "yes|no" : info->choices);
 	if (info->kind == KGP_SETTING_TEXT)
 		return refuse(why, why_size,
-			      "%s has %zu bytes, must have from %lld to %lld, no NUL", info->name,
-			      got.size, (long long)info->min, (long long)info->max);
+			      "%s has %zu bytes, must have from %lld to %lld, UTF-8 without NUL",
+			      info->name, got.size, (long long)info->min, (long long)info->max);
 	kgp_setting_print(setting, info->min, min, sizeof(min));
 	kgp_setting_print(setting, info->max, max, sizeof(max));
 	return refuse(why, why_size, "%s is '%.*s', must be from %s to %s", info->name,
@@ -171,7 +171,10 @@ static int64_t parse_switch(struct kgp_bytes text)
 
 static int64_t measure_text(struct kgp_bytes text)
 {
-	return text.size && memchr(text.data, 0, text.size) ? -1 : (int64_t)text.size;
+	bool is_text = !text.size ||
+		       (!memchr(text.data, 0, text.size) && kgp_is_utf8(text.data, text.size));
+
+	return is_text ? (int64_t)text.size : -1;
 }
 
 int kgp_settings_set(struct kgp_settings *s, struct kgp_bytes name, struct kgp_bytes text,

@@ -278,7 +278,7 @@ static void what_was_given_comes_over_the_wire(void **state)
 	kgp_buf_deinit(&b);
 }
 
-static void a_text_is_bounded_and_has_no_nul(void **state)
+static void a_text_is_bounded_utf8_without_nul(void **state)
 {
 	char longest[1025] = "";
 
@@ -286,10 +286,13 @@ static void a_text_is_bounded_and_has_no_nul(void **state)
 	assert_int_equal(set("topics.include", longest), 0);
 	assert_int_equal(s.value[KGP_SETTING_TOPICS_INCLUDE], 1024);
 	assert_int_equal(set("topics.include", ""), -KGP_E_SETTING);
-	assert_string_equal(why, "topics.include has 0 bytes, must have from 1 to 1024, no NUL");
+	assert_string_equal(
+		why, "topics.include has 0 bytes, must have from 1 to 1024, UTF-8 without NUL");
 	assert_int_equal(kgp_settings_set(&s, kgp_text("topics.include"), kgp_bytes("a\0b", 3), why,
 					  sizeof(why)),
 			 -KGP_E_SETTING);
+	assert_int_equal(set("topics.include", "caf\xe9"), -KGP_E_SETTING);
+	assert_int_equal(set("topics.include", "caf\xc3\xa9"), 0);
 	assert_int_equal(DECODE("\xae"
 				"topics.include\x05",
 				1),
@@ -424,7 +427,7 @@ int main(void)
 		TEST(a_heartbeat_that_is_not_given_fits_into_the_session),
 		TEST(a_refusal_that_does_not_fit_ends_at_a_whole_character),
 		TEST(what_was_given_comes_over_the_wire),
-		TEST(a_text_is_bounded_and_has_no_nul),
+		TEST(a_text_is_bounded_utf8_without_nul),
 		TEST(each_kind_has_its_form_on_the_wire),
 		TEST(the_wrong_type_is_refused),
 		TEST(the_first_bad_setting_is_named),
