@@ -109,8 +109,11 @@ void config_errors_sort(struct config_errors *errors, size_t n_errors, size_t n_
 {
 	struct file_order order = {.files = files, .n_files = n_files};
 
-	error_list_sort(errors->errors + n_errors, errors->n_errors - n_errors, &order);
-	error_list_sort(errors->warnings + n_warnings, errors->n_warnings - n_warnings, &order);
+	if (errors->n_errors > n_errors)
+		error_list_sort(errors->errors + n_errors, errors->n_errors - n_errors, &order);
+	if (errors->n_warnings > n_warnings)
+		error_list_sort(errors->warnings + n_warnings, errors->n_warnings - n_warnings,
+				&order);
 }
 
 static void error_list_free(struct config_error *list, size_t n)

@@ -320,11 +320,12 @@ int kgp_decode(const uint8_t *p, size_t n, enum kgp_side sender, const struct kg
 
 static bool next(struct kgp_list *l, const struct tuple *tuple, void *out)
 {
-	struct kgp_cursor c = {l->wire, l->wire + l->wire_bytes};
+	struct kgp_cursor c;
 	int r;
 
 	if (!l->n)
 		return false;
+	c = (struct kgp_cursor){l->wire, l->wire + l->wire_bytes};
 	r = decode_tuple(&c, tuple, KGP_MAX_DEPTH, out);
 	assert(!r); /* kgp_decode() has checked every element */
 	l->wire_bytes -= (size_t)(c.at - l->wire);
@@ -365,11 +366,12 @@ bool kgp_next_partitions(struct kgp_list *l, struct kgp_partitions *out)
 
 bool kgp_next_pair(struct kgp_list *l, struct kgp_bytes *key, struct kgp_token *value)
 {
-	struct kgp_cursor c = {l->wire, l->wire + l->wire_bytes};
+	struct kgp_cursor c;
 	struct kgp_token k;
 
 	if (!l->n)
 		return false;
+	c = (struct kgp_cursor){l->wire, l->wire + l->wire_bytes};
 	kgp_read(&c, &k);
 	*key = kgp_bytes(k.data, k.number);
 	kgp_read(&c, value);
