@@ -3,12 +3,15 @@
  * The core without memory: an error, and nothing has changed. Linked with --wrap, so that the test
  * decides which allocation of the core fails.
  */
+#include "daemon/core/filter.h"
 #include "daemon/core/offsets.h"
 #include "daemon/core/quota.h"
 
 #include "tests/unit/cmocka_all.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <errno.h>
+#include <pcre2.h>
 
 enum { EPOCH = 1 };
 
@@ -30,6 +33,40 @@ void *__wrap_calloc(size_t n, size_t size)
 {
 	n_refused += no_memory;
 	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+/* What PCRE2 cannot get: it says so by an error, or by NULL. */
+static const char *refused;
+
+pcre2_code *__real_pcre2_compile_8(PCRE2_SPTR text, PCRE2_SIZE size, uint32_t options, int *error,
+				   PCRE2_SIZE *at, pcre2_compile_context *context);
+pcre2_code *__wrap_pcre2_compile_8(PCRE2_SPTR text, PCRE2_SIZE size, uint32_t options, int *error,
+				   PCRE2_SIZE *at, pcre2_compile_context *context);
+pcre2_match_data *__real_pcre2_match_data_create_8(uint32_t n, pcre2_general_context *context);
+pcre2_match_data *__wrap_pcre2_match_data_create_8(uint32_t n, pcre2_general_context *context);
+pcre2_match_context *__real_pcre2_match_context_create_8(pcre2_general_context *context);
+pcre2_match_context *__wrap_pcre2_match_context_create_8(pcre2_general_context *context);
+
+pcre2_code *__wrap_pcre2_compile_8(PCRE2_SPTR text, PCRE2_SIZE size, uint32_t options, int *error,
+				   PCRE2_SIZE *at, pcre2_compile_context *context)
+{
+	if (!refused || strcmp(refused, (const char *)text) != 0)
+		return __real_pcre2_compile_8(text, size, options, error, at, context);
+	*error = PCRE2_ERROR_HEAP_FAILED;
+	return NULL;
+}
+
+pcre2_match_data *__wrap_pcre2_match_data_create_8(uint32_t n, pcre2_general_context *context)
+{
+	return refused && !strcmp(refused, "data") ? NULL
+						   : __real_pcre2_match_data_create_8(n, context);
+}
+
+pcre2_match_context *__wrap_pcre2_match_context_create_8(pcre2_general_context *context)
+{
+	return refused && !strcmp(refused, "context")
+		       ? NULL
+		       : __real_pcre2_match_context_create_8(context);
 }
 
 static void starve(void)
@@ -178,6 +215,28 @@ static void a_known_user_needs_no_memory(void **state)
 	quota_deinit(&q);
 }
 
+static void a_filter_is_not_made(void **state)
+{
+	static const char *const all[] = {"include", "exclude", "data", "context"};
+	struct filter *f = NULL;
+	char why[64] = "";
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		refused = all[i];
+		r = filter_new(&f, kgp_text("include"), kgp_text("exclude"), why, sizeof(why));
+		assert_int_equal(r, -ENOMEM);
+		assert_null(f);
+		assert_string_equal(why, "");
+	}
+	refused = NULL;
+	starve();
+	r = filter_new(&f, kgp_text("include"), kgp_text(NULL), why, sizeof(why));
+	feed();
+	assert_int_equal(r, -ENOMEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_commit_waits_for_memory),
 		cmocka_unit_test(a_new_user_is_not_charged),
 		cmocka_unit_test(a_known_user_needs_no_memory),
+		cmocka_unit_test(a_filter_is_not_made),
 	};
 
 	return cmocka_run_group_tests_name("core memory", tests, NULL, NULL);
