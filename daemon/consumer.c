@@ -13,6 +13,7 @@
 #include "daemon/connection.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
+#include "daemon/pattern.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ struct consumer *consumer_new(struct connection *connection, struct group *g, co
 	TAILQ_INIT(&c->claims);
 	TAILQ_INIT(&c->runnable);
 	memcpy(c->id, id, sizeof(c->id));
-	if (copy_topics(c, topics))
+	if (copy_topics(c, topics) || pattern_attach(c))
 		return consumer_free(c);
 	c->group = g;
 	group_attach(g, c);
@@ -89,6 +90,7 @@ struct consumer *consumer_free(struct consumer *c)
 	for (i = 0; i < c->n_topics; i++)
 		free(c->topics[i]);
 	free(c->topics);
+	pattern_detach(c);
 	if (g)
 		group_detach(g, c);
 	notice_deinit(&c->notice);

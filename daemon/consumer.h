@@ -14,6 +14,7 @@
 struct claim;
 struct connection;
 struct group;
+struct pattern;
 
 TAILQ_HEAD(claims, claim);
 
@@ -23,8 +24,9 @@ struct consumer {
 	struct group *group;
 	struct connection *connection; /* which owns it */
 	uint8_t id[KGP_ID_BYTES];
-	char **topics; /* owned, sorted, each once */
+	char **topics; /* owned, sorted, each once; named, and matched by its pattern */
 	size_t n_topics;
+	struct pattern *pattern;      /* owned; NULL: none */
 	struct kgp_settings settings; /* its own: mode, dwell, events */
 	struct credit credit;	      /* of all claims; in partitions mode each has its own */
 	struct notice notice;	      /* of a rebalance */

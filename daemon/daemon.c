@@ -20,6 +20,7 @@
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/notify.h"
+#include "daemon/pattern.h"
 #include "daemon/server.h"
 #include "daemon/state.h"
 #include "daemon/status.h"
@@ -393,7 +394,7 @@ static void join_groups(struct daemon *d)
 
 	state_load(d);
 	TAILQ_FOREACH (g, &d->groups, link)
-		if (!TAILQ_EMPTY(&g->interests))
+		if (group_is_wanted(g))
 			membership_want(g);
 }
 
@@ -430,6 +431,8 @@ int daemon_open(struct daemon *d, struct config *config)
 	r = add_events(d);
 	if (!r)
 		r = add_watchdog(d);
+	if (!r)
+		r = pattern_open(d);
 	if (!r)
 		r = state_open(&d->state, d);
 	if (!r)
@@ -486,6 +489,7 @@ void daemon_close(struct daemon *d)
 		event_free(d->drain_timer);
 	if (d->pump_event)
 		event_free(d->pump_event);
+	pattern_close(d);
 	if (d->base)
 		event_base_free(d->base);
 	notify_close();

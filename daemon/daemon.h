@@ -19,6 +19,7 @@ struct helper;
 struct state_file;
 
 TAILQ_HEAD(consumer_pump, consumer);
+TAILQ_HEAD(patterns, pattern);
 
 struct daemon {
 	struct config *config;
@@ -29,6 +30,8 @@ struct daemon {
 	TAILQ_HEAD(, connection) connections; /* owned */
 	unsigned n_connections;
 	struct consumer_pump pump; /* consumers that may have something to send */
+	struct patterns matching;  /* being matched, see pattern.c */
+	struct event *match_event;
 	struct server *server;
 	struct quota quota;
 	struct state_file *state;

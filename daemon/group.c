@@ -16,8 +16,10 @@
 #include "daemon/cluster.h"
 #include "daemon/consumer.h"
 #include "daemon/daemon.h"
+#include "daemon/listing.h"
 #include "daemon/log.h"
 #include "daemon/marks.h"
+#include "daemon/pattern.h"
 #include "daemon/seek.h"
 #include "daemon/state.h"
 
@@ -111,6 +113,7 @@ struct group *group_free(struct group *g)
 	if (!g)
 		return NULL;
 	assert(!g->kafka && TAILQ_EMPTY(&g->consumers) && TAILQ_EMPTY(&g->commit.waiters));
+	g->listing = listing_free(g->listing);
 	while ((p = TAILQ_FIRST(&g->partitions))) {
 		TAILQ_REMOVE(&g->partitions, p, link);
 		partition_free(p);
@@ -168,6 +171,15 @@ static const char *failed_text(const struct group *g)
 	return *g->error ? g->error : "it failed and is tried again by itself";
 }
 
+static const char *joining_text(const struct group *g)
+{
+	if (g->state == GROUP_RESOLVING)
+		return "waiting for committed offsets and log ends";
+	return TAILQ_EMPTY(&g->interests)
+		       ? "no topic matches topics.include yet"
+		       : "waiting for the group coordinator to assign partitions";
+}
+
 const char *group_get_state(const struct group *g, const char **text)
 {
 	bool has_error = g->error_code && g->error_code != KGP_E_COMMIT &&
@@ -185,9 +197,7 @@ const char *group_get_state(const struct group *g, const char **text)
 		if (g->error_code == KGP_E_BROKER)
 			return "connecting";
 		if (!has_error)
-			*text = g->state == GROUP_JOINING
-					? "waiting for the group coordinator to assign partitions"
-					: "waiting for committed offsets and log ends";
+			*text = joining_text(g);
 		return "joining";
 	case GROUP_JOINED:
 		return "joined";
@@ -299,6 +309,8 @@ void group_attach(struct group *g, struct consumer *c)
 	group_note_wanted(g);
 	group_update_interests(g);
 	membership_want(g);
+	if (c->pattern)
+		pattern_start(c);
 	state_save(g->daemon);
 }
 
@@ -322,10 +334,11 @@ void group_detach(struct group *g, struct consumer *c)
 
 void group_tick(struct group *g)
 {
-	if (!TAILQ_EMPTY(&g->interests))
+	if (group_is_wanted(g))
 		membership_want(g);
 	group_update_interests(g);
 	membership_tick(g);
 	group_heal_stalls(g);
+	listing_tick(g);
 	commit_tick(g);
 }

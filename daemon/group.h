@@ -20,6 +20,7 @@ enum { GROUP_MAX_TOPICS = 4096 };
 struct cluster;
 struct consumer;
 struct daemon;
+struct listing;
 
 /* See membership.c for what leads from one to the other. */
 enum group_state {
@@ -39,6 +40,7 @@ struct interest {
 	UT_hash_handle hh; /* of group->interest_table, by topic */
 	char *topic;	   /* owned */
 	bool wanted, was_wanted;
+	bool gone;	   /* the cluster has it no more: unwanted, it goes at once */
 	uint64_t error_us; /* when an error of it was last told; 0: never */
 	uint64_t unwanted_since_us;
 };
@@ -84,6 +86,9 @@ struct group {
 	TAILQ_HEAD(, interest) interests; /* owned; the subscription */
 	struct interest *interest_table;
 	unsigned n_interests;
+	struct listing *listing;      /* owned; NULL: no consumer has had a pattern */
+	unsigned n_matching;	      /* patterns of consumers that are being matched */
+	bool rematched;		      /* they found something else than before */
 	TAILQ_HEAD(, resume) resumes; /* owned */
 	bool subscribed;	      /* the handle knows the interests */
 	bool cooperative;	      /* of the current assignment */
@@ -163,6 +168,8 @@ void group_on_settled(struct group *g, const struct consumer *c);
 void group_heal_stalls(struct group *g);
 
 /* interest.c: what is subscribed to. */
+bool group_has_patterns(const struct group *g); /* a consumer's topics may become more */
+bool group_is_wanted(const struct group *g);	/* somebody needs its handle */
 void group_update_interests(struct group *g);
 void group_note_wanted(struct group *g);
 void group_drop_interest(struct group *g, struct interest *i);

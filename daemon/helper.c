@@ -5,8 +5,9 @@
  * Owns one thread, one queue of requests in and one of results out, our only lock, and an eventfd
  * that tells the loop of results. Every request has a deadline of its own and is finished before
  * its handle is freed, because freeing is a request too and keeps its place. Queries that an assign
- * waits for go first. Results are handed to their owner on the loop's thread; an owner that is gone
- * was forgotten before. It never touches a group, a partition or a client.
+ * waits for go first; one that was forgotten is not made. Results are handed to their owner on the
+ * loop's thread; an owner that is gone was forgotten before. It never touches a group, a partition
+ * or a client.
  */
 #include "daemon/helper.h"
 
@@ -24,7 +25,7 @@
 
 enum { FREE_S = 5, JOIN_S = 8 }; /* a clock that jumps makes these longer or shorter, no more */
 
-enum request_kind { QUERY, FREE_KAFKA, STOP };
+enum request_kind { QUERY, QUERY_TOPICS, QUERY_PARTITIONS, FREE_KAFKA, STOP };
 
 struct request {
 	TAILQ_ENTRY(request) link;
@@ -32,6 +33,7 @@ struct request {
 	struct kafka *k;
 	struct kafka_tp *list; /* owned, with its topics */
 	size_t n;
+	char *topic;  /* owned; of QUERY_PARTITIONS */
 	unsigned ask; /* enum kafka_ask */
 	int timeout_ms, r;
 	bool closed; /* FREE_KAFKA: it was closed in order */
@@ -60,6 +62,7 @@ static struct request *request_free(struct request *q)
 	for (i = 0; q->list && i < q->n; i++)
 		free((char *)q->list[i].topic);
 	free(q->list);
+	free(q->topic);
 	free(q);
 	return NULL;
 }
@@ -130,12 +133,30 @@ static void free_kafka(struct kafka *k, bool closed)
 	pthread_detach(thread);
 }
 
+/* Nobody waits for it any more. Under lock. */
+static bool is_forgotten(const struct request *q)
+{
+	return !q->done && q->kind < FREE_KAFKA;
+}
+
 static void work(struct request *q)
 {
-	if (q->kind == QUERY)
+	switch (q->kind) {
+	case QUERY:
 		q->r = kafka_query(q->k, q->list, q->n, q->ask, q->timeout_ms);
-	else if (q->kind == FREE_KAFKA)
+		break;
+	case QUERY_TOPICS:
+		q->r = kafka_query_topics(q->k, &q->list, &q->n, q->timeout_ms);
+		break;
+	case QUERY_PARTITIONS:
+		q->r = kafka_query_partitions(q->k, q->topic, &q->list, &q->n, q->timeout_ms);
+		break;
+	case FREE_KAFKA:
 		free_kafka(q->k, q->closed);
+		break;
+	case STOP:
+		break;
+	}
 }
 
 static void *run(void *arg)
@@ -144,6 +165,7 @@ static void *run(void *arg)
 	struct helper *h = arg;
 	enum request_kind kind = QUERY;
 	struct request *q;
+	bool forgotten;
 	ssize_t ignored;
 
 	while (kind != STOP) {
@@ -152,9 +174,11 @@ static void *run(void *arg)
 			pthread_cond_wait(&h->more, &h->lock);
 		TAILQ_REMOVE(&h->in, q, link);
 		h->current = q;
+		forgotten = is_forgotten(q);
 		pthread_mutex_unlock(&h->lock);
 		kind = q->kind;
-		work(q);
+		if (!forgotten)
+			work(q);
 		pthread_mutex_lock(&h->lock);
 		h->current = NULL;
 		TAILQ_INSERT_TAIL(&h->out, q, link);
@@ -262,19 +286,42 @@ struct helper *helper_free(struct helper *h)
 	return NULL;
 }
 
-int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
-		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner)
+static int query(struct helper *h, struct request *q, int timeout_ms, bool urgent,
+		 helper_done_fn *done, void *owner)
 {
-	struct request *q = request_new(QUERY, k, list, n);
-
 	if (!q)
 		return -ENOMEM;
-	q->ask = ask;
 	q->timeout_ms = timeout_ms;
 	q->done = done;
 	q->owner = owner;
 	submit(h, q, urgent);
 	return 0;
+}
+
+int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner)
+{
+	struct request *q = request_new(QUERY, k, list, n);
+
+	if (q)
+		q->ask = ask;
+	return query(h, q, timeout_ms, urgent, done, owner);
+}
+
+int helper_query_topics(struct helper *h, struct kafka *k, int timeout_ms, helper_done_fn *done,
+			void *owner)
+{
+	return query(h, request_new(QUERY_TOPICS, k, NULL, 0), timeout_ms, false, done, owner);
+}
+
+int helper_query_partitions(struct helper *h, struct kafka *k, const char *topic, int timeout_ms,
+			    helper_done_fn *done, void *owner)
+{
+	struct request *q = request_new(QUERY_PARTITIONS, k, NULL, 0);
+
+	if (q && !(q->topic = strdup(topic)))
+		q = request_free(q);
+	return query(h, q, timeout_ms, false, done, owner);
 }
 
 int helper_free_kafka(struct helper *h, struct kafka *k, bool closed, helper_done_fn *done,

@@ -17,6 +17,11 @@ struct helper *helper_free(struct helper *h); /* finishes what is queued */
 /* What is asked (enum kafka_ask) of each partition, or its error. urgent: before the others. */
 int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
 		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner);
+/* As kafka_query_topics() and kafka_query_partitions(). 0, -ENOMEM. */
+int helper_query_topics(struct helper *h, struct kafka *k, int timeout_ms, helper_done_fn *done,
+			void *owner);
+int helper_query_partitions(struct helper *h, struct kafka *k, const char *topic, int timeout_ms,
+			    helper_done_fn *done, void *owner);
 void helper_forget(struct helper *h, void *owner); /* its queries finish without a call */
 
 /* Frees a handle behind every query on it; done(owner, 0, NULL, 0) after it is gone. done may be

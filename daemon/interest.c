@@ -4,8 +4,9 @@
  *
  * The subscription is the union of what the consumers want, and a topic that nobody wants any more
  * stays in it for leave.delay, so that a restart of a program is no rebalance. With join = always
- * the topics of the file stay for ever. The last interest gone means leaving the group. Owns the
- * list; called when consumers come and go, and by the tick.
+ * the topics of the file stay for ever. The last interest gone means leaving the group, unless a
+ * pattern waits for topics. Owns the list; called when consumers come and go, when patterns match
+ * something else, and by the tick.
  */
 #include "daemon/cluster.h"
 #include "daemon/consumer.h"
@@ -31,6 +32,7 @@ int group_add_interest(struct group *g, const char *topic, bool wanted)
 
 	if (i) {
 		i->wanted |= wanted;
+		i->gone &= !wanted;
 		return 0;
 	}
 	i = calloc(1, sizeof(*i));
@@ -55,6 +57,8 @@ void group_drop_interest(struct group *g, struct interest *i)
 	TAILQ_REMOVE(&g->interests, i, link);
 	HASH_DEL(g->interest_table, i);
 	g->n_interests--;
+	if (g->error_code == KGP_E_UNKNOWN_TOPIC && !strcmp(g->error_topic, i->topic))
+		group_clear_error(g); /* nobody asks for it any more */
 	free(i->topic);
 	free(i);
 }
@@ -97,7 +101,7 @@ static void drop_expired(struct group *g)
 
 	for (i = TAILQ_FIRST(&g->interests); i; i = next) {
 		next = TAILQ_NEXT(i, link);
-		if (i->wanted || now_us() - i->unwanted_since_us < delay_us)
+		if (i->wanted || (!i->gone && now_us() - i->unwanted_since_us < delay_us))
 			continue;
 		group_drop_interest(g, i);
 		g->subscribed = false;
@@ -123,14 +127,31 @@ static void subscribe(struct group *g)
 	g->subscribed = !kafka_subscribe(g->kafka, topics, n); /* else the tick tries again */
 }
 
+bool group_has_patterns(const struct group *g)
+{
+	struct consumer *c;
+
+	TAILQ_FOREACH (c, &g->consumers, link)
+		if (c->pattern)
+			return true;
+	return false;
+}
+
+/* Patterns that match nothing yet need the handle too, to list topics. */
+bool group_is_wanted(const struct group *g)
+{
+	return !TAILQ_EMPTY(&g->interests) || group_has_patterns(g);
+}
+
 void group_update_interests(struct group *g)
 {
 	drop_expired(g);
-	if (!g->kafka || g->leaving || g->subscribed)
+	if (!g->kafka || g->leaving)
 		return;
-	state_save(g->daemon);
-	if (TAILQ_EMPTY(&g->interests))
+	if (!g->subscribed || !group_is_wanted(g))
+		state_save(g->daemon);
+	if (!group_is_wanted(g))
 		membership_leave(g, true);
-	else
+	else if (!g->subscribed)
 		subscribe(g);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One consumer handle of librdkafka: the only place, besides nothing else, that knows its types.
+ * One consumer handle of librdkafka: the only place, besides kafka_query.c, that knows its types.
  *
  * Owns the rd_kafka_t, its consumer queue, an eventfd that both kinds of queues write, and the list
  * of partition queues that became non-empty. librdkafka's threads touch only that list and the
@@ -8,8 +8,8 @@
  * code, except the one that pushes a queue on the list. Only rd_kafka_queue_poll() touches the
  * consumer queue, because any other call would answer a rebalance by itself. Commits are explicit
  * lists, offsets are absolute, the offset store is unused. Versions with defects that cannot be
- * worked around are refused. Called by group.c and its parts, by partition.c, and for blocking
- * queries by helper.c.
+ * worked around are refused. A handle of no group is a light one, for the questions of
+ * kafka_query.c only. Called by group.c and its parts, by partition.c and by query.c.
  */
 #include "daemon/kafka.h"
 
@@ -40,6 +40,7 @@ struct kafka {
 	const struct kafka_handler *handler;
 	void *owner;
 	int event_fd;
+	bool light; /* of no group: its queue is the handle's main one */
 	bool closing, closed;
 	_Atomic(struct kafka_queue *)
 		ready; /* pushed by librdkafka's threads, taken whole by ours */
@@ -153,12 +154,12 @@ static int set_fixed(rd_kafka_conf_t *conf, const struct kafka_options *o, char 
 		const char *key, *value;
 		bool wanted;
 	} pairs[] = {
-		{"group.id", o->group_id, true},
+		{"group.id", o->group_id, o->group_id != NULL},
 		{"enable.auto.commit", "false", true},
 		{"enable.auto.offset.store", "false", true},
 		{"auto.offset.reset", "error", true},
 		{"enable.partition.eof", "false", true},
-		{"log.queue", "true", true},
+		{"log.queue", "true", o->group_id != NULL},
 		{"group.instance.id", o->instance_id, o->instance_id && *o->instance_id},
 		{"partition.assignment.strategy", strategies[o->strategy], classic},
 		{"session.timeout.ms", session, classic},
@@ -203,6 +204,17 @@ static void set_defaults(rd_kafka_conf_t *conf, const struct kafka_options *o)
 	rd_kafka_conf_set(conf, "client.id", o->client_id, ignored, sizeof(ignored));
 }
 
+/* A light handle is served by its questions only: its log would wait for ever. */
+static void set_events(rd_kafka_conf_t *conf, bool light)
+{
+	rd_kafka_conf_set_events(conf, light ? RD_KAFKA_EVENT_ERROR
+					     : RD_KAFKA_EVENT_REBALANCE |
+						       RD_KAFKA_EVENT_OFFSET_COMMIT |
+						       RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+	if (light)
+		rd_kafka_conf_set_log_cb(conf, NULL);
+}
+
 static rd_kafka_conf_t *make_conf(const struct kafka_options *o, char *why, size_t size)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -215,8 +227,7 @@ static rd_kafka_conf_t *make_conf(const struct kafka_options *o, char *why, size
 			goto fail;
 	if (set_fixed(conf, o, why, size))
 		goto fail;
-	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT |
-					       RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+	set_events(conf, !o->group_id);
 	return conf;
 fail:
 	rd_kafka_conf_destroy(conf);
@@ -237,18 +248,22 @@ int kafka_open(const struct kafka_options *options, const struct kafka_handler *
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		goto fail;
-	*k = (struct kafka){.handler = handler, .owner = owner};
+	*k = (struct kafka){.handler = handler, .owner = owner, .light = !options->group_id};
 	k->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (k->event_fd < 0)
 		goto fail;
 	k->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, size);
 	if (!k->rk)
 		goto fail;
+	*out = k;
+	if (k->light) {
+		k->consumer_queue = rd_kafka_queue_get_main(k->rk);
+		return 0;
+	}
 	rd_kafka_set_log_queue(k->rk, NULL);
 	rd_kafka_poll_set_consumer(k->rk);
 	k->consumer_queue = rd_kafka_queue_get_consumer(k->rk);
 	rd_kafka_queue_io_event_enable(k->consumer_queue, k->event_fd, &one, sizeof(one));
-	*out = k;
 	return 0;
 fail:
 	rd_kafka_conf_destroy(conf);
@@ -268,6 +283,16 @@ void kafka_free_blocking(struct kafka *k, bool closed)
 		rd_kafka_destroy_flags(k->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	close(k->event_fd);
 	free(k);
+}
+
+struct rd_kafka_s *kafka_get_handle(const struct kafka *k)
+{
+	return k->rk;
+}
+
+struct rd_kafka_queue_s *kafka_get_light_queue(const struct kafka *k)
+{
+	return k->light ? k->consumer_queue : NULL;
 }
 
 int kafka_get_fd(const struct kafka *k)
@@ -335,7 +360,7 @@ static struct kafka_tp *from_list(const rd_kafka_topic_partition_list_t *list, s
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static enum kafka_error_class classify(rd_kafka_resp_err_t err)
+enum kafka_error_class kafka_classify(int err)
 {
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__TRANSPORT:
@@ -384,14 +409,14 @@ static void on_error_event(struct kafka *k, rd_kafka_event_t *ev)
 {
 	char topic[KGP_MAX_TOPIC + 1];
 	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
-	enum kafka_error_class class = classify(err);
+	enum kafka_error_class class = kafka_classify(err);
 	char text[512];
 
 	snprintf(text, sizeof(text), "%s", rd_kafka_event_error_string(ev));
 	if (rd_kafka_event_error_is_fatal(ev)) {
 		err = rd_kafka_fatal_error(k->rk, text, sizeof(text));
-		class = classify(err) == KAFKA_ERROR_FENCED ? KAFKA_ERROR_FENCED
-							    : KAFKA_ERROR_FATAL;
+		class = kafka_classify(err) == KAFKA_ERROR_FENCED ? KAFKA_ERROR_FENCED
+								  : KAFKA_ERROR_FATAL;
 	}
 	k->handler->on_error(k->owner, class, rd_kafka_err2name(err), find_topic(text, topic),
 			     text);
@@ -425,8 +450,8 @@ static void on_commit_event(struct kafka *k, rd_kafka_event_t *ev)
 	if (err == RD_KAFKA_RESP_ERR__NO_OFFSET)
 		err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	tp = from_list(list, &n);
-	k->handler->on_commit(k->owner, err ? rd_kafka_err2name(err) : NULL, classify(err), tp, n,
-			      (uint64_t)(uintptr_t)rd_kafka_event_opaque(ev));
+	k->handler->on_commit(k->owner, err ? rd_kafka_err2name(err) : NULL, kafka_classify(err),
+			      tp, n, (uint64_t)(uintptr_t)rd_kafka_event_opaque(ev));
 	free(tp);
 }
 
@@ -542,7 +567,7 @@ static int report(struct kafka *k, const char *what, rd_kafka_resp_err_t err)
 {
 	if (!err)
 		return 0;
-	k->handler->on_error(k->owner, classify(err), rd_kafka_err2name(err), NULL, what);
+	k->handler->on_error(k->owner, kafka_classify(err), rd_kafka_err2name(err), NULL, what);
 	return -EIO;
 }
 
@@ -651,53 +676,6 @@ void kafka_start_close(struct kafka *k)
 			error); /* fatal before: there is nothing to leave, closed all the same */
 }
 
-static int64_t *answer_of(struct kafka_tp *tp, enum kafka_ask ask)
-{
-	return ask == KAFKA_ASK_EARLIEST ? &tp->offset
-	       : ask == KAFKA_ASK_END	 ? &tp->end
-					 : &tp->found;
-}
-
-/* One request to each leader. It waits behind the fetch that is under way on the same connection.
- */
-static int query_one(struct kafka *k, struct kafka_tp *tp, size_t n, enum kafka_ask ask,
-		     int timeout_ms)
-{
-	rd_kafka_topic_partition_list_t *list = to_list(tp, n);
-	rd_kafka_resp_err_t err;
-	int64_t *answer;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		list->elems[i].offset = ask == KAFKA_ASK_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
-					: ask == KAFKA_ASK_END	  ? RD_KAFKA_OFFSET_END
-								  : tp[i].time_ms;
-	err = rd_kafka_offsets_for_times(k->rk, list, timeout_ms);
-	for (i = 0; i < n; i++) {
-		answer = answer_of(&tp[i], ask);
-		*answer = list->elems[i].offset;
-		if (*answer < 0) /* no message is so young */
-			*answer = tp[i].end;
-		if (err || list->elems[i].err)
-			tp[i].error = rd_kafka_err2name(err ? err : list->elems[i].err);
-	}
-	rd_kafka_topic_partition_list_destroy(list);
-	return err ? -EIO : 0;
-}
-
-int kafka_query(struct kafka *k, struct kafka_tp *tp, size_t n, unsigned ask, int timeout_ms)
-{
-	unsigned bit;
-	int r = 0;
-
-	if (ask & KAFKA_ASK_TIME)
-		ask |= KAFKA_ASK_END;
-	for (bit = KAFKA_ASK_EARLIEST; bit <= KAFKA_ASK_TIME && !r; bit <<= 1)
-		if (ask & bit)
-			r = query_one(k, tp, n, (enum kafka_ask)bit, timeout_ms);
-	return r;
-}
-
 /* ---- partition queues ------------------------------------------------------------------------ */
 
 /*
@@ -757,7 +735,7 @@ static void describe(struct kafka_message *out, rd_kafka_message_t *m)
 	if (!m->err)
 		return;
 	out->error = rd_kafka_err2name(m->err);
-	out->error_class = classify(m->err);
+	out->error_class = kafka_classify(m->err);
 }
 
 /*

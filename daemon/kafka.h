@@ -22,18 +22,6 @@ struct kafka_queue;
 enum kafka_ask { KAFKA_ASK_EARLIEST = 1, KAFKA_ASK_END = 2, KAFKA_ASK_TIME = 4 };
 #define KAFKA_ASK_ENDS (KAFKA_ASK_EARLIEST | KAFKA_ASK_END)
 
-/* A partition and what is said of it. Texts belong to whoever gave the list. */
-struct kafka_tp {
-	const char *topic;
-	int32_t partition;
-	int64_t offset;
-	int64_t end;	 /* of queries: end of the log */
-	int64_t time_ms; /* of queries: since 1970, to look for */
-	int64_t found;	 /* the first message at or after that time; the end: none */
-	struct kgp_bytes metadata;
-	const char *error; /* Kafka's name of it; NULL: none */
-};
-
 /* What an error asks of its domain. */
 enum kafka_error_class {
 	KAFKA_ERROR_BROKER,    /* not reachable; heals by itself */
@@ -45,6 +33,19 @@ enum kafka_error_class {
 	KAFKA_ERROR_RANGE,     /* partition: the offset is not in the log; the fetcher is off */
 	KAFKA_ERROR_REBALANCE, /* commit: the group rebalances */
 	KAFKA_ERROR_OTHER,
+};
+
+/* A partition and what is said of it. Texts belong to whoever gave the list. */
+struct kafka_tp {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;
+	int64_t end;	 /* of queries: end of the log */
+	int64_t time_ms; /* of queries: since 1970, to look for */
+	int64_t found;	 /* the first message at or after that time; the end: none */
+	struct kgp_bytes metadata;
+	const char *error;		    /* Kafka's name of it; NULL: none */
+	enum kafka_error_class error_class; /* of queries */
 };
 
 struct kafka_message {
@@ -72,7 +73,8 @@ struct kafka_handler {
 struct kafka_options {
 	const struct config_pair *const *settings; /* in order, later wins */
 	size_t n_settings;
-	const char *group_id, *instance_id, *client_id;
+	const char *group_id; /* NULL: of no group, only to ask the cluster */
+	const char *instance_id, *client_id;
 	enum kgp_strategy strategy;
 	int64_t session_timeout_ms, heartbeat_interval_ms;
 };
@@ -116,8 +118,20 @@ uint32_t kafka_message_put_headers(const struct kafka_message *m, struct kgp_buf
 				   uint64_t *bytes);
 void kafka_message_deinit(struct kafka_message *m);
 
-/* For helper.c: blocking, any thread. */
+/* For kafka_query.c. */
+struct rd_kafka_s *kafka_get_handle(const struct kafka *k);
+struct rd_kafka_queue_s *kafka_get_light_queue(const struct kafka *k); /* NULL: of a group */
+enum kafka_error_class kafka_classify(int err);			       /* of librdkafka's code */
+
+/* kafka_query.c, for helper.c: blocking, any thread. 0, or -EIO and an error in each element; an
+ * element of its own may have one too. */
 int kafka_query(struct kafka *k, struct kafka_tp *list, size_t n, unsigned ask,
-		int timeout_ms); /* offset, end, found, error of each */
+		int timeout_ms); /* offset, end, found of each */
+/* These make the list, its texts too, with one element at least when they fail: topics, with the
+ * number of partitions in partition; or partitions of a topic, with the leader in offset, -1: none.
+ * Sorted. */
+int kafka_query_topics(struct kafka *k, struct kafka_tp **list, size_t *n, int timeout_ms);
+int kafka_query_partitions(struct kafka *k, const char *topic, struct kafka_tp **list, size_t *n,
+			   int timeout_ms);
 
 #endif

@@ -409,7 +409,7 @@ static void on_freed(void *owner, int r, const struct kafka_tp *list, size_t n)
 	}
 	g->leaving = false;
 	group_set_state(g, GROUP_IDLE);
-	if (!TAILQ_EMPTY(&g->interests))
+	if (group_is_wanted(g))
 		membership_want(g);
 	daemon_check_drained(g->daemon);
 }
@@ -690,7 +690,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	if (g->state == GROUP_BACKOFF) {
 		g->retry_ms = 0;
 		group_set_state(g, GROUP_IDLE);
-		if (!TAILQ_EMPTY(&g->interests))
+		if (group_is_wanted(g))
 			membership_want(g);
 	} else if (g->state == GROUP_CLOSING && g->close_started && !g->closing) {
 		start_close(g);

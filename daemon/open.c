@@ -14,6 +14,7 @@
 #include "daemon/consumer.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
+#include "daemon/pattern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,13 +150,26 @@ static bool is_topic(struct kgp_bytes name)
 	return true;
 }
 
+/* topics.exclude alone adds nothing. */
+static bool has_include(const struct opening *o)
+{
+	struct kgp_list settings = o->m->settings;
+	struct kgp_token value;
+	struct kgp_bytes name;
+
+	while (kgp_next_pair(&settings, &name, &value))
+		if (kgp_setting_find(name) == KGP_SETTING_TOPICS_INCLUDE)
+			return true;
+	return false;
+}
+
 static unsigned check_topics(struct opening *o)
 {
 	struct kgp_list topics = o->m->topics;
 	char text[KGP_MAX_NAME + 1];
 	struct kgp_name name;
 
-	if (!topics.n)
+	if (!topics.n && !has_include(o))
 		return KGP_E_NO_TOPICS;
 	if (o->g->n_interests + topics.n > GROUP_MAX_TOPICS) {
 		snprintf(o->why, sizeof(o->why), "the group would subscribe to more than %d topics",
@@ -235,11 +249,9 @@ static unsigned check_settings(struct opening *o)
 	r = kgp_settings_decode(&o->settings, o->m->settings, o->why, sizeof(o->why));
 	if (r)
 		return (unsigned)-r;
-	if (o->settings.given &
-	    (1u << KGP_SETTING_TOPICS_INCLUDE | 1u << KGP_SETTING_TOPICS_EXCLUDE)) {
-		snprintf(o->why, sizeof(o->why), "patterns are not supported by this daemon yet");
-		return KGP_E_UNSUPPORTED;
-	}
+	r = (int)pattern_check(&o->settings, o->why, sizeof(o->why));
+	if (r)
+		return (unsigned)r;
 	if (lacks_feature(o))
 		return KGP_E_UNSUPPORTED;
 	if (o->settings.given & 1u << KGP_SETTING_STRATEGY &&

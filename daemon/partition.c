@@ -22,9 +22,11 @@
 #include <string.h>
 
 enum {
-	HOLD_US = 1000000,   /* a seek after a replacing assign waits this long at most */
-	STALL_US = 100000,   /* a queue unread for so long was probably full */
-	STEADY_US = 1500000, /* a position is believed after so long */
+	HIGH_US = 100000,	/* a high water mark is looked at again after so long */
+	HIGH_NEWS_US = 2000000, /* while its queue was read within so long */
+	HOLD_US = 1000000,	/* a seek after a replacing assign waits this long at most */
+	STALL_US = 100000,	/* a queue unread for so long was probably full */
+	STEADY_US = 1500000,	/* a position is believed after so long */
 	CLOSED_BY_MOST = 64,
 	KICK_MESSAGES = 2000, /* and so was one that gave so many without a pause */
 };
@@ -42,7 +44,7 @@ struct partition *partition_new(struct group *g, const char *topic, int32_t id)
 	}
 	offsets_init(&p->offsets);
 	p->initial = KAFKA_OFFSET_NONE;
-	p->next = p->want = p->earliest = p->end = p->position = -1;
+	p->next = p->want = p->earliest = p->end = p->high = p->position = -1;
 	p->progress.position = p->progress.mark = -2; /* the first look sets the clocks */
 	p->average_bytes = 1024;
 	return p;
@@ -312,17 +314,23 @@ void partition_set_ends(struct partition *p, int64_t earliest, int64_t end)
 	p->ends_us = now_us();
 }
 
-bool partition_has(const struct partition *p, int64_t offset)
+bool partition_has(struct partition *p, int64_t offset)
 {
 	return p->ends_us && now_us() - p->ends_us < PARTITION_ENDS_FRESH_US &&
 	       offset >= p->earliest && offset <= partition_get_end(p);
 }
 
-int64_t partition_get_end(const struct partition *p)
+/* librdkafka looks for a topic in a list of all, and knows news only of what is fetched: with 4,000
+ * topics the loop stood still for seconds. */
+int64_t partition_get_end(struct partition *p)
 {
-	int64_t high = p->queue ? kafka_queue_high(p->queue) : -1;
+	uint64_t now = now_us();
 
-	return high > p->end ? high : p->end;
+	if (p->queue && now - p->last_taken_us < HIGH_NEWS_US && now - p->high_us > HIGH_US) {
+		p->high = kafka_queue_high(p->queue);
+		p->high_us = now;
+	}
+	return p->high > p->end ? p->high : p->end;
 }
 
 /* ---- who does not want it any more ----------------------------------------------------------- */

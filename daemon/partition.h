@@ -45,6 +45,8 @@ struct partition {
 	struct event *hold_timer; /* owned; while want waits */
 	int64_t earliest, end;	  /* of the log, as last asked; -1: not known */
 	uint64_t ends_us;	  /* when both were learned */
+	int64_t high;		  /* of librdkafka, as last looked at; -1: not known */
+	uint64_t high_us;	  /* when that was */
 	uint64_t last_taken_us;	  /* when the queue was read last */
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
@@ -83,9 +85,9 @@ void partition_pause_for_memory(struct partition *p, bool pause);
 int64_t
 partition_get_next(const struct partition *p); /* offset of the next message to send, at least */
 void partition_set_ends(struct partition *p, int64_t earliest, int64_t end); /* Kafka said so */
-bool partition_has(const struct partition *p,
+bool partition_has(struct partition *p,
 		   int64_t offset); /* in the log, its end included, as known a minute ago */
-int64_t partition_get_end(const struct partition *p); /* end of the log as known; -1: unknown */
+int64_t partition_get_end(struct partition *p); /* end of the log as known; -1: unknown */
 int partition_close_by(struct partition *p, const uint8_t *id); /* 0, -ENOMEM */
 void partition_forget_consumer(struct partition *p, const uint8_t *id);
 void partition_sample(struct partition *p, int64_t offset, int64_t timestamp_ms);

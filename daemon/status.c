@@ -15,6 +15,7 @@
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
+#include "daemon/pattern.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static const char *plural(unsigned n)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static int64_t partition_lag(const struct partition *p)
+static int64_t partition_lag(struct partition *p)
 {
 	int64_t end = partition_get_end(p);
 
@@ -181,7 +182,7 @@ static void put_consumer(struct kgp_buf *b, const struct consumer *c)
 
 	TAILQ_FOREACH (claim, &c->claims, link)
 		n_paused += claim->paused;
-	kgp_put_map(b, 13);
+	kgp_put_map(b, 16);
 	put_id(b, c);
 	put_number(b, "pid", connection->peer.pid);
 	put_number(b, "uid", connection->peer.uid);
@@ -190,6 +191,9 @@ static void put_consumer(struct kgp_buf *b, const struct consumer *c)
 	put_array(b, "topics", (uint32_t)c->n_topics);
 	for (i = 0; i < c->n_topics; i++)
 		kgp_put_str(b, kgp_text(c->topics[i]));
+	put_text(b, "topics_include", pattern_get_include(c->pattern));
+	put_text(b, "topics_exclude", pattern_get_exclude(c->pattern));
+	put_number(b, "topics_slow", (int64_t)pattern_get_n_slow(c->pattern));
 	put_number(b, "n_claims", c->n_claims);
 	put_number(b, "in_flight", consumer_in_flight(c));
 	put_number(b, "credit_messages", (int64_t)credit_messages_left(&c->credit));
