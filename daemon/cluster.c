@@ -2,8 +2,8 @@
 /*
  * A cluster of the file.
  *
- * Owns the helper thread, which starts with the first group that needs it, and the numeric form of
- * the access rule of dynamic groups. Its settings stay the configuration's.
+ * Owns the helper thread, which starts with the first handle that needs it, the light handles, and
+ * the numeric form of the access rule of dynamic groups. Its settings stay the configuration's.
  */
 #include "daemon/cluster.h"
 
@@ -80,6 +80,7 @@ int cluster_open(struct cluster **out, struct daemon *d, struct config_cluster *
 	if (!c)
 		return -ENOMEM;
 	*c = (struct cluster){.daemon = d, .config = config};
+	TAILQ_INIT(&c->lights);
 	TAILQ_INSERT_TAIL(&d->clusters, c, link);
 	if (access_load(&c->access, &config->access)) {
 		cluster_free(c);
@@ -94,6 +95,7 @@ struct cluster *cluster_free(struct cluster *c)
 	if (!c)
 		return NULL;
 	TAILQ_REMOVE(&c->daemon->clusters, c, link);
+	light_free_all(c);
 	helper_free(c->helper);
 	access_deinit(&c->access);
 	free(c);
@@ -103,6 +105,19 @@ struct cluster *cluster_free(struct cluster *c)
 int cluster_start_helper(struct cluster *c)
 {
 	return c->helper ? 0 : helper_open(&c->helper, c->daemon->base);
+}
+
+const struct config_pair *const *cluster_list_settings(const struct cluster *c,
+						       const struct config_group *group, size_t *n)
+{
+	size_t i, n_cluster = c->config->n_kafka;
+	const struct config_pair **list;
+
+	*n = n_cluster + (group ? group->n_kafka : 0);
+	list = calloc(*n + 1, sizeof(*list));
+	for (i = 0; list && i < *n; i++)
+		list[i] = i < n_cluster ? &c->config->kafka[i] : &group->kafka[i - n_cluster];
+	return list;
 }
 
 const char *cluster_get_bootstrap(const struct cluster *c)

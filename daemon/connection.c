@@ -59,6 +59,7 @@ void connection_free(struct connection *c)
 		return;
 	c->dead = true;
 	log_end(c);
+	query_forget_all(c);
 	c->consumer = consumer_free(c->consumer);
 	TAILQ_REMOVE(&c->daemon->connections, c, link);
 	c->daemon->n_connections--;
@@ -373,6 +374,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void connection_tick(struct connection *c)
 {
+	query_tick(c);
 	if (c->big && now_us() - c->last_progress_us > SLOW_READER_US)
 		drop_slow_reader(c, "slow reader: it took nothing of a large message for 30 s");
 }
@@ -499,6 +501,7 @@ int connection_new(struct daemon *d, int fd)
 	if (c) {
 		*c = (struct connection){
 			.daemon = d, .fd = fd, .pid_fd = -1, .opened_us = now_us()};
+		TAILQ_INIT(&c->queries);
 		widen(fd);
 		r = read_peer(c);
 	}

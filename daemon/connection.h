@@ -7,6 +7,7 @@
 #include "daemon/core/access.h"
 #include "daemon/core/quota.h"
 #include "daemon/kafka.h"
+#include "daemon/query.h"
 #include "proto/codec.h"
 
 #include <stdbool.h>
@@ -27,10 +28,12 @@ struct connection {
 	struct evbuffer *in, *out;
 	struct peer peer;
 	struct quota_charge charge, big_charge;
-	uint32_t features;		      /* bit i: the client named feature i */
-	uint32_t max_frame;		      /* largest body that the client takes */
-	char *name, *language;		      /* of HELLO; owned */
-	struct consumer *consumer;	      /* owned; NULL: none */
+	uint32_t features;	   /* bit i: the client named feature i */
+	uint32_t max_frame;	   /* largest body that the client takes */
+	char *name, *language;	   /* of HELLO; owned */
+	struct consumer *consumer; /* owned; NULL: none */
+	struct queries queries;	   /* owned; that wait for an answer */
+	unsigned n_queries;
 	uint64_t opened_us, last_progress_us; /* of its taking output */
 	bool hello;			      /* HELLO came */
 	bool big;			      /* a message larger than a batch is on its way */

@@ -61,6 +61,18 @@ uint64_t daemon_next_epoch(struct daemon *d)
 
 /* ---- look-ups -------------------------------------------------------------------------------- */
 
+struct cluster *daemon_find_cluster(struct daemon *d, const char *name)
+{
+	struct cluster *c, *first = TAILQ_FIRST(&d->clusters);
+
+	if (!*name)
+		return first && !TAILQ_NEXT(first, link) ? first : NULL;
+	TAILQ_FOREACH (c, &d->clusters, link)
+		if (!strcmp(c->config->name, name))
+			break;
+	return c;
+}
+
 struct group *daemon_find_group(struct daemon *d, const char *cluster, const char *name)
 {
 	struct group *g;
@@ -137,6 +149,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 	struct connection *c;
+	struct cluster *cluster;
 	struct group *g, *next;
 
 	d->ticks++;
@@ -150,6 +163,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		if (group_is_over(g))
 			group_free(g);
 	}
+	TAILQ_FOREACH (cluster, &d->clusters, link)
+		light_tick(cluster);
 	server_tick(d->server);
 	notify_status(d);
 	if (d->draining)

@@ -58,6 +58,8 @@ void daemon_retry_stalled(
 	struct daemon *d);	    /* bytes were given back: who waits for them tries again */
 void daemon_stop(struct daemon *d); /* first: drain; again: now */
 void daemon_check_drained(struct daemon *d);
+struct cluster *daemon_find_cluster(struct daemon *d,
+				    const char *name); /* "": the only one, if there is but one */
 struct group *daemon_find_group(struct daemon *d, const char *cluster, const char *name);
 struct consumer *daemon_find_consumer(struct daemon *d, const uint8_t *id);
 

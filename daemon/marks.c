@@ -127,7 +127,7 @@ static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
 	for (i = 0; i < n; i++) {
 		p = group_find_partition(c->group, list[i].topic, list[i].partition);
 		if (p && !list[i].error)
-			p->end = list[i].end;
+			partition_set_end(p, list[i].end);
 	}
 	apply(c, w->kind, w->request, entries, true);
 	waiting_free(w);

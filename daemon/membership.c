@@ -604,13 +604,8 @@ static void on_kafka(evutil_socket_t fd, short what, void *arg)
 
 static int open_handle(struct group *g, char *why, size_t size)
 {
-	const struct config_cluster *cluster = g->cluster->config;
-	const struct config_pair **settings =
-		calloc(cluster->n_kafka + g->config->n_kafka + 1, sizeof(*settings));
 	const struct kgp_settings *s = &g->agreement.group;
 	struct kafka_options options = {
-		.settings = settings,
-		.n_settings = cluster->n_kafka + g->config->n_kafka,
 		.group_id = g->config->group_id,
 		.instance_id = g->config->instance_id,
 		.client_id = g->client_id,
@@ -618,16 +613,12 @@ static int open_handle(struct group *g, char *why, size_t size)
 		.session_timeout_ms = s->value[KGP_SETTING_SESSION_TIMEOUT],
 		.heartbeat_interval_ms = s->value[KGP_SETTING_HEARTBEAT_INTERVAL],
 	};
-	size_t i;
 	int r = -ENOMEM;
 
-	for (i = 0; settings && i < cluster->n_kafka; i++)
-		settings[i] = &cluster->kafka[i];
-	for (i = 0; settings && i < g->config->n_kafka; i++)
-		settings[cluster->n_kafka + i] = &g->config->kafka[i];
-	if (settings && !kafka_strategy_check(options.strategy, why, size))
+	options.settings = cluster_list_settings(g->cluster, g->config, &options.n_settings);
+	if (options.settings && !kafka_strategy_check(options.strategy, why, size))
 		r = kafka_open(&options, &handler, g, &g->kafka, why, size);
-	free(settings);
+	free((void *)options.settings);
 	return r;
 }
 

@@ -29,7 +29,7 @@ struct opening {
 	char cluster[KGP_MAX_NAME + 1], group[KGP_MAX_NAME + 1];
 	struct group *g;
 	struct kgp_settings settings;
-	char why[512];
+	char why[1536]; /* a pattern may be quoted */
 };
 
 static unsigned no_cluster(struct opening *o)
@@ -46,19 +46,6 @@ static unsigned no_cluster(struct opening *o)
 	return KGP_E_NO_CLUSTER;
 }
 
-/* The named cluster; without a name the only one. */
-static struct cluster *find_cluster(struct opening *o)
-{
-	struct cluster *cluster, *first = TAILQ_FIRST(&o->c->daemon->clusters);
-
-	if (!*o->cluster)
-		return first && !TAILQ_NEXT(first, link) ? first : NULL;
-	TAILQ_FOREACH (cluster, &o->c->daemon->clusters, link)
-		if (!strcmp(cluster->config->name, o->cluster))
-			return cluster;
-	return NULL;
-}
-
 /* Each costs a handle of librdkafka, with its threads. */
 static unsigned count_dynamic(const struct opening *o)
 {
@@ -72,7 +59,7 @@ static unsigned count_dynamic(const struct opening *o)
 
 static unsigned open_dynamic(struct opening *o)
 {
-	struct cluster *cluster = find_cluster(o);
+	struct cluster *cluster = daemon_find_cluster(o->c->daemon, o->cluster);
 	struct config_group *config;
 
 	if (!cluster)
@@ -103,9 +90,25 @@ static unsigned open_dynamic(struct opening *o)
 	return 0;
 }
 
+/* Opened by a client, for itself while it uses it. */
+static bool is_of_another(const struct group *g, const struct peer *peer)
+{
+	return g->dynamic && g->n_consumers && g->owner != peer->uid && peer->uid;
+}
+
+static bool allows_peer(const struct group *g, const struct peer *peer)
+{
+	return access_allows_peer(g->dynamic ? &g->cluster->access : &g->access, peer);
+}
+
+bool open_may_use(const struct group *g, const struct peer *peer)
+{
+	return (!g->dynamic || g->cluster->config->allow_dynamic) && !is_of_another(g, peer) &&
+	       allows_peer(g, peer);
+}
+
 static unsigned find_group(struct opening *o)
 {
-	const struct access_rule *rule;
 	const struct kgp_open *m = o->m;
 
 	snprintf(o->cluster, sizeof(o->cluster), "%.*s", (int)m->cluster.size,
@@ -124,18 +127,17 @@ static unsigned find_group(struct opening *o)
 	o->g = daemon_find_group(o->c->daemon, o->cluster, o->group);
 	if (!o->g)
 		return open_dynamic(o);
-	if (o->g->dynamic && o->g->n_consumers && o->g->owner != o->c->peer.uid && o->c->peer.uid) {
+	if (is_of_another(o->g, &o->c->peer)) {
 		snprintf(o->why, sizeof(o->why), "group %s was opened by uid %u and is in use",
 			 o->group, o->g->owner);
 		return KGP_E_DENIED;
 	}
 	if (o->g->dynamic && !o->g->cluster->config->allow_dynamic)
 		return KGP_E_NO_GROUP;
-	rule = o->g->dynamic ? &o->g->cluster->access : &o->g->access;
-	return access_allows_peer(rule, &o->c->peer) ? 0 : KGP_E_DENIED;
+	return allows_peer(o->g, &o->c->peer) ? 0 : KGP_E_DENIED;
 }
 
-static bool is_topic(struct kgp_bytes name)
+bool open_is_topic(struct kgp_bytes name)
 {
 	const char *s = name.data;
 	size_t i;
@@ -179,7 +181,7 @@ static unsigned check_topics(struct opening *o)
 	while (kgp_next_name(&topics, &name)) {
 		snprintf(text, sizeof(text), "%.*s", (int)name.value.size,
 			 (const char *)name.value.data);
-		if (!is_topic(name.value)) {
+		if (!open_is_topic(name.value)) {
 			snprintf(o->why, sizeof(o->why), "'%s' is no topic name: %s", text,
 				 kgp_error_hint(KGP_E_BAD_TOPIC));
 			return KGP_E_BAD_TOPIC;
@@ -217,7 +219,8 @@ static unsigned check_dwell(struct opening *o)
 }
 
 /* Settings that make the daemon send what belongs to a feature. */
-static bool lacks_feature(struct opening *o)
+static bool lacks_feature(const struct connection *c, const struct kgp_settings *s, char *why,
+			  size_t size)
 {
 	static const struct {
 		enum kgp_setting setting;
@@ -229,9 +232,9 @@ static bool lacks_feature(struct opening *o)
 	size_t i;
 
 	for (i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
-		if (!o->settings.value[needs[i].setting] || o->c->features & 1u << needs[i].feature)
+		if (!s->value[needs[i].setting] || c->features & 1u << needs[i].feature)
 			continue;
-		snprintf(o->why, sizeof(o->why), "the setting %s needs the feature %s in HELLO",
+		snprintf(why, size, "the setting %s needs the feature %s in HELLO",
 			 kgp_setting_info(needs[i].setting)->name,
 			 kgp_feature_names[needs[i].feature]);
 		return true;
@@ -239,29 +242,36 @@ static bool lacks_feature(struct opening *o)
 	return false;
 }
 
+unsigned open_check_settings(const struct connection *c, struct kgp_settings *s,
+			     struct kgp_list pairs, char *why, size_t size)
+{
+	unsigned code;
+
+	kgp_settings_init(s);
+	code = (unsigned)-kgp_settings_decode(s, pairs, why, size);
+	if (!code)
+		code = pattern_check(s, why, size);
+	if (!code && lacks_feature(c, s, why, size))
+		code = KGP_E_UNSUPPORTED;
+	if (!code && s->given & 1u << KGP_SETTING_STRATEGY &&
+	    kafka_strategy_check((enum kgp_strategy)s->value[KGP_SETTING_STRATEGY], why, size))
+		code = KGP_E_SETTING;
+	return code;
+}
+
 static unsigned check_settings(struct opening *o)
 {
 	struct agreement agreement =
 		o->g->agreement; /* a refusal later on leaves the group's as it was */
-	int r;
+	unsigned code =
+		open_check_settings(o->c, &o->settings, o->m->settings, o->why, sizeof(o->why));
 
-	kgp_settings_init(&o->settings);
-	r = kgp_settings_decode(&o->settings, o->m->settings, o->why, sizeof(o->why));
-	if (r)
-		return (unsigned)-r;
-	r = (int)pattern_check(&o->settings, o->why, sizeof(o->why));
-	if (r)
-		return (unsigned)r;
-	if (lacks_feature(o))
-		return KGP_E_UNSUPPORTED;
-	if (o->settings.given & 1u << KGP_SETTING_STRATEGY &&
-	    kafka_strategy_check((enum kgp_strategy)o->settings.value[KGP_SETTING_STRATEGY], o->why,
-				 sizeof(o->why)))
-		return KGP_E_SETTING;
-	if (check_dwell(o))
-		return KGP_E_SETTING;
-	r = agreement_join(&agreement, !o->g->n_consumers, &o->settings, o->why, sizeof(o->why));
-	return (unsigned)-r;
+	if (!code)
+		code = check_dwell(o);
+	if (!code)
+		code = (unsigned)-agreement_join(&agreement, !o->g->n_consumers, &o->settings,
+						 o->why, sizeof(o->why));
+	return code;
 }
 
 /* The same consumer on an older connection: it is heard to its end, then it gives way. */

@@ -310,8 +310,14 @@ void partition_pause_for_memory(struct partition *p, bool pause)
 void partition_set_ends(struct partition *p, int64_t earliest, int64_t end)
 {
 	p->earliest = earliest;
-	p->end = end;
 	p->ends_us = now_us();
+	partition_set_end(p, end);
+}
+
+void partition_set_end(struct partition *p, int64_t end)
+{
+	p->end = end;
+	p->end_us = now_us();
 }
 
 bool partition_has(struct partition *p, int64_t offset)

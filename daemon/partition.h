@@ -45,6 +45,7 @@ struct partition {
 	struct event *hold_timer; /* owned; while want waits */
 	int64_t earliest, end;	  /* of the log, as last asked; -1: not known */
 	uint64_t ends_us;	  /* when both were learned */
+	uint64_t end_us;	  /* when end was */
 	int64_t high;		  /* of librdkafka, as last looked at; -1: not known */
 	uint64_t high_us;	  /* when that was */
 	uint64_t last_taken_us;	  /* when the queue was read last */
@@ -85,6 +86,7 @@ void partition_pause_for_memory(struct partition *p, bool pause);
 int64_t
 partition_get_next(const struct partition *p); /* offset of the next message to send, at least */
 void partition_set_ends(struct partition *p, int64_t earliest, int64_t end); /* Kafka said so */
+void partition_set_end(struct partition *p, int64_t end);
 bool partition_has(struct partition *p,
 		   int64_t offset); /* in the log, its end included, as known a minute ago */
 int64_t partition_get_end(struct partition *p); /* end of the log as known; -1: unknown */

@@ -15,14 +15,12 @@
 #include "daemon/group.h"
 #include "daemon/marks.h"
 #include "daemon/open.h"
+#include "daemon/query.h"
 #include "daemon/seek.h"
-#include "daemon/status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { REPLY_BYTES = 64 }; /* of a REPLY around its result */
 
 enum { FEATURES = (1u << KGP_N_FEATURES) - 1 };
 
@@ -266,23 +264,6 @@ static void on_done(struct connection *c, union kgp_body *b)
 	daemon_check_drained(g->daemon);
 }
 
-static void on_query(struct connection *c, union kgp_body *b)
-{
-	struct kgp_query *m = &b->query;
-	struct kgp_buf result = {0};
-	unsigned code = status_query(c->daemon, c, m->what, m->arguments, &result);
-
-	if (result.failed)
-		session_reply(c, (uint32_t)m->request, KGP_E_MEMORY, NULL, NULL);
-	else if (result.len + REPLY_BYTES > c->max_frame)
-		session_reply(c, (uint32_t)m->request, KGP_E_BAD_QUERY,
-			      "the answer is larger than the client's max_frame: ask for one group",
-			      NULL);
-	else
-		session_reply(c, (uint32_t)m->request, code, NULL, code ? NULL : &result);
-	kgp_buf_deinit(&result);
-}
-
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
 enum needs { NEEDS_NOTHING, NEEDS_NO_CONSUMER, NEEDS_CONSUMER };
@@ -306,7 +287,7 @@ static const struct action {
 	{KGP_T_done, NEEDS_CONSUMER, false, on_done},
 	{KGP_T_seek, NEEDS_CONSUMER, false, on_seek},
 	{KGP_T_claim_close, NEEDS_CONSUMER, false, on_claim_close},
-	{KGP_T_query, NEEDS_NOTHING, false, on_query},
+	{KGP_T_query, NEEDS_NOTHING, false, query_start},
 };
 
 static const struct action *find_action(enum kgp_type type)
