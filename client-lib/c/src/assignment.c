@@ -57,7 +57,7 @@ static int set_paused(struct kg_consumer *c, const struct claim *only, bool paus
 		r = paused ? set_aside(c, claim) : set_free(c, claim);
 		claims_touch(&c->claims, claim);
 	}
-	session_send(c);
+	session_send(c->client);
 	return r;
 }
 
@@ -108,6 +108,6 @@ int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition
 	for (i = 0; i < c->claims.n; i++)
 		if (!topic || c->claims.all[i] == claim)
 			set_done(c, c->claims.all[i]);
-	session_send(c);
+	session_send(c->client);
 	return KG_OK;
 }

@@ -31,7 +31,7 @@ int kg_consumer_commit(struct kg_consumer *c, int timeout_ms)
 		return r;
 	q.id = requests_next_id(&c->requests);
 	q.deadline_us = deadline_us(c, timeout_ms);
-	return session_wait(c, &q);
+	return session_wait_of(c, &q);
 }
 
 int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request)
@@ -53,6 +53,6 @@ int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request)
 	if (request)
 		*request = q->id;
 	requests_add(&c->requests, q);
-	session_send(c); /* what finds no memory now is tried again by the next turn */
+	session_send(c->client); /* what finds no memory now is tried again by the next turn */
 	return KG_OK;
 }

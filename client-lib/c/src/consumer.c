@@ -2,22 +2,21 @@
 /*
  * The consumer: opening, state, and the end.
  *
- * Owns all parts of the handle and their order of teardown. A consumer begins with a random id that
- * it keeps over reconnects, and ends once: closed by the application, or by an error that another
- * try would repeat. After the end it holds no socket and every call says why. Opening is turns of
- * the session until the group is joined; nothing is left behind when it fails. In a forked child
- * nothing here may touch what is shared with the parent: descriptors are closed, not shut down.
+ * Owns all parts of the handle and their order of teardown. A consumer lives on the connection of a
+ * client, its own or one that was there before. It begins with a random id that it keeps over
+ * reconnects, and ends once: closed by the application, or by an error that another try would
+ * repeat. After the end it has no connection and every call says why. Opening is turns of the
+ * session until the group is joined; nothing is left behind when it fails. In a forked child
+ * nothing here may touch what is shared with the parent.
  */
 #include "client-lib/c/src/consumer.h"
 
 #include "client-lib/c/src/clock.h"
-#include "client-lib/c/src/dial.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/session.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,18 +34,33 @@ void consumer_set_state(struct kg_consumer *c, enum kg_state state, struct kgp_b
 		events_push(&c->events, &e, kgp_bytes(NULL, 0));
 }
 
+void consumer_detach(struct kg_consumer *c)
+{
+	struct kg_client *k = c->client;
+
+	if (k->consumer != c)
+		return;
+	delivery_reset(c);
+	inbox_drop_all(&k->connection.in);
+	k->consumer = NULL;
+	if (k->session >= SESSION_OPENING)
+		k->session = SESSION_READY;
+}
+
 int consumer_end(struct kg_consumer *c, int code)
 {
+	struct kg_client *k = c->client;
+
 	if (c->ended)
 		return c->ended;
 	c->ended = code;
-	connection_close(&c->connection);
-	c->session = SESSION_DOWN;
-	delivery_reset(c);
+	if (k->is_private || (k->consumer == c && k->session >= SESSION_OPENING))
+		session_drop(k);
+	consumer_detach(c);
 	claims_orphan(&c->claims, false);
-	requests_lose(&c->requests);
 	consumer_set_state(c, KG_STATE_CLOSED,
 			   kgp_text(code == KG_ERR_CLOSED ? "closed" : c->error.text));
+	requests_end(&c->requests, &c->events, code, kgp_text(c->error.text));
 	return code;
 }
 
@@ -133,18 +147,20 @@ static int copy_topics(struct kg_consumer *c, const char *const *topics, size_t 
 	return 0;
 }
 
-static struct kg_consumer *consumer_new(const char *group, const char *const *topics,
-					size_t n_topics, const struct kg_options *options)
+static struct kg_consumer *consumer_new(struct kg_client *k, const char *group,
+					const char *const *topics, size_t n_topics,
+					const struct kg_options *options)
 {
 	struct kg_consumer *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	fork_guard_init(&c->guard);
+	c->client = k;
+	k->n_refs++;
+	c->guard = k->guard;
 	claims_init(&c->claims);
 	events_init(&c->events);
-	requests_init(&c->requests);
-	c->connection.fd = c->connection.epoll_fd = -1;
+	requests_init(&c->requests, &k->last_request);
 	c->options = options_copy(options);
 	c->group = copy_text(group);
 	if (!c->options || !c->group || copy_topics(c, topics, n_topics))
@@ -154,74 +170,40 @@ static struct kg_consumer *consumer_new(const char *group, const char *const *to
 	return c;
 }
 
-/* The descriptor and the id: what the system has to give. */
-static int consumer_equip(struct kg_consumer *c)
-{
-	int r = connection_init(&c->connection,
-				(uint32_t)c->options->number[OPTION_MAX_FRAME_BYTES]);
-
-	if (r == -ENOMEM)
-		return error_set(&c->error, KG_ERR_MEMORY, "no memory for an epoll descriptor");
-	if (!r && getrandom(c->id, sizeof(c->id), 0) != sizeof(c->id))
-		r = -errno;
-	if (r)
-		return error_set(&c->error, KG_ERR_UNREACHABLE,
-				 "the system refuses descriptors or random numbers: %s",
-				 strerror(-r));
-	return 0;
-}
-
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int too_late(struct kg_consumer *c)
+static bool is_joined(const struct kg_client *k)
 {
-	if (c->session == SESSION_OPEN)
-		return KG_OK;
-	if (c->dial_errno)
-		return dial_explain(&c->error, options_socket(c->options), c->dial_errno);
-	if (c->error.code)
-		return c->error.code;
-	return error_set(
-		&c->error, KG_ERR_UNREACHABLE, "the daemon at %s did not answer within %lld ms",
-		options_socket(c->options), (long long)c->options->number[OPTION_OPEN_TIMEOUT_MS]);
+	return !k->consumer || k->consumer->state == KG_STATE_JOINED;
 }
 
+/* Accepted is enough: what the group waits for is a state. */
 static int consumer_join(struct kg_consumer *c)
 {
-	uint64_t deadline_us =
-		clock_now_us() + (uint64_t)c->options->number[OPTION_OPEN_TIMEOUT_MS] * 1000;
+	struct kg_client *k = c->client;
 	int r;
 
-	for (;;) {
-		r = session_turn(c, true);
-		if (r)
-			return r;
-		if (c->state == KG_STATE_JOINED)
-			return KG_OK;
-		if (clock_now_us() >= deadline_us ||
-		    (c->dial_errno && !dial_may_heal(c->dial_errno)))
-			return too_late(c);
-		session_sleep(c, deadline_us);
-	}
+	if (getrandom(c->id, sizeof(c->id), 0) != sizeof(c->id))
+		return error_set(&c->error, KG_ERR_UNREACHABLE,
+				 "the system refuses random numbers: %s", strerror(errno));
+	k->consumer = c;
+	r = client_wait(k, c->options, is_joined);
+	if (c->ended || !r)
+		return c->ended;
+	c->error = k->error;
+	return r;
 }
 
-int kg_consumer_open(struct kg_consumer **out, const char *group, const char *const *topics,
-		     size_t n_topics, const struct kg_options *options, struct kg_error *error)
+static int open_on(struct kg_client *k, struct kg_consumer **out, const char *group,
+		   const char *const *topics, size_t n_topics, const struct kg_options *options,
+		   struct kg_error *error)
 {
-	struct kg_consumer *c;
+	struct kg_consumer *c = consumer_new(k, group, topics, n_topics, options);
 	int r;
 
-	if (error)
-		error_clear(error);
-	r = check_arguments(out, group, topics, n_topics, options, error);
-	if (r)
-		return r;
-	c = consumer_new(group, topics, n_topics, options);
 	if (!c)
 		return error_set(error, KG_ERR_MEMORY, "no memory for a consumer");
-	r = consumer_equip(c);
-	if (!r)
-		r = consumer_join(c);
+	r = consumer_join(c);
 	if (!r) {
 		error_clear(&c->error);
 		*out = c;
@@ -230,6 +212,30 @@ int kg_consumer_open(struct kg_consumer **out, const char *group, const char *co
 	if (error)
 		*error = c->error;
 	kg_consumer_free(c);
+	return r;
+}
+
+int kg_consumer_open(struct kg_consumer **out, const char *group, const char *const *topics,
+		     size_t n_topics, const struct kg_options *options, struct kg_error *error)
+{
+	struct kg_client *k;
+	int r;
+
+	if (error)
+		error_clear(error);
+	r = check_arguments(out, group, topics, n_topics, options, error);
+	if (r)
+		return r;
+	k = client_new(options);
+	if (!k)
+		return error_set(error, KG_ERR_MEMORY, "no memory for a consumer");
+	k->is_private = true;
+	r = client_equip(k);
+	if (r && error)
+		*error = k->error;
+	if (!r)
+		r = open_on(k, out, group, topics, n_topics, options, error);
+	client_unref(k);
 	return r;
 }
 
@@ -247,11 +253,11 @@ static int say_close(struct kg_consumer *c)
 {
 	struct request q = {.kind = REQUEST_CLOSE, .id = requests_next_id(&c->requests)};
 
-	if (c->session != SESSION_OPEN && !marks_exist(c))
+	if (c->client->session != SESSION_OPEN && !marks_exist(c))
 		return KG_OK;
 	q.deadline_us =
 		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
-	return session_wait(c, &q);
+	return session_wait_of(c, &q);
 }
 
 int kg_consumer_close(struct kg_consumer *c)
@@ -274,8 +280,9 @@ int kg_consumer_close(struct kg_consumer *c)
 }
 
 /*
- * 1. what is known goes out, if this is the process that may; 2. the socket and the descriptor;
- * 3. what points into blocks; 4. claims with their blocks; 5. the rest, which nobody points to.
+ * 1. what is known goes out, if this is the process that may, and the connection is given up;
+ * 2. what points into blocks; 3. claims with their blocks; 4. the rest, which nobody points to;
+ * 5. the client, if this was its last handle.
  */
 struct kg_consumer *kg_consumer_free(struct kg_consumer *c)
 {
@@ -283,12 +290,12 @@ struct kg_consumer *kg_consumer_free(struct kg_consumer *c)
 
 	if (!c)
 		return NULL;
-	if (consumer_is_forked(c)) {
-		connection_abandon(&c->connection);
-	} else {
-		session_send(c);
-		connection_deinit(&c->connection);
+	if (!consumer_is_forked(c) && !c->ended) {
+		session_send(c->client);
+		consumer_end(c, KG_ERR_CLOSED);
 	}
+	if (c->client->consumer == c)
+		c->client->consumer = NULL;
 	block_unref(c->delivery.block);
 	claims_deinit(&c->claims);
 	requests_deinit(&c->requests);
@@ -298,7 +305,7 @@ struct kg_consumer *kg_consumer_free(struct kg_consumer *c)
 	free(c->topics);
 	free(c->group);
 	kg_options_free(c->options);
-	fork_guard_deinit(&c->guard);
+	client_unref(c->client);
 	free(c);
 	return NULL;
 }

@@ -5,25 +5,14 @@
 
 #include "client-lib/c/include/kgroup.h"
 #include "client-lib/c/src/claim.h"
-#include "client-lib/c/src/connection.h"
+#include "client-lib/c/src/client.h"
 #include "client-lib/c/src/credit.h"
 #include "client-lib/c/src/delivery.h"
 #include "client-lib/c/src/event.h"
-#include "client-lib/c/src/fork_guard.h"
-#include "client-lib/c/src/options.h"
-#include "client-lib/c/src/request.h"
-
-/* How far the connection has come. */
-enum session_state {
-	SESSION_DOWN,	  /* none */
-	SESSION_GREETING, /* HELLO is on its way */
-	SESSION_OPENING,  /* OPEN is on its way, with what is to be resumed */
-	SESSION_OPEN,
-};
 
 struct kg_consumer {
 	/* what every call looks at */
-	struct fork_guard guard;
+	struct fork_guard guard; /* the client's */
 	int ended; /* KG_OK, or what receiving answers for ever: KG_ERR_CLOSED or the error that
 		      ended us */
 	struct delivery delivery;
@@ -32,15 +21,10 @@ struct kg_consumer {
 	uint64_t n_stale; /* marks that came too late */
 
 	/* the conversation */
-	struct connection connection;
-	enum session_state session;
-	bool accepted; /* the daemon took us once: from then on the library reconnects */
-	bool closing;  /* kg_consumer_close() has begun: nothing is asked for any more */
+	struct kg_client *client; /* one reference */
+	bool accepted;		  /* the daemon took us once: from then on the library reconnects */
+	bool closing;		  /* kg_consumer_close() has begun: nothing is asked for any more */
 	bool closed;
-	bool out_of_memory;    /* the last turn could not finish: the next one tries again */
-	uint64_t turned_ms;    /* when the socket had its last turn, by the coarse clock */
-	int dial_errno;	       /* why there is no connection; 0: it broke */
-	uint32_t back_ms;      /* when the daemon said to come back */
 	uint32_t open_request; /* of the OPEN on this connection */
 	struct requests requests;
 
@@ -83,5 +67,8 @@ void consumer_set_state(struct kg_consumer *c, enum kg_state state, struct kgp_b
 
 /* Ends it for good with the code of c->error, which the caller has set; answers the code. */
 int consumer_end(struct kg_consumer *c, int code);
+
+/* The connection is its no more: closed as agreed, or refused. */
+void consumer_detach(struct kg_consumer *c);
 
 #endif

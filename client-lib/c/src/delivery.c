@@ -113,12 +113,12 @@ void delivery_reset(struct kg_consumer *c)
 void delivery_let_go(struct kg_consumer *c)
 {
 	c->delivery.block = block_unref(c->delivery.block);
-	inbox_trim(&c->connection.in);
+	inbox_trim(&c->client->connection.in);
 }
 
 bool delivery_is_pending(const struct kg_consumer *c)
 {
-	return c->delivery.reader.left || c->connection.in.unread_bytes ||
+	return c->delivery.reader.left || c->client->connection.in.unread_bytes ||
 	       !TAILQ_EMPTY(&c->claims.resumed);
 }
 
@@ -142,7 +142,7 @@ static int judge(struct kg_consumer *c, const struct frame *f, struct claim **cl
 	else
 		return 1;
 	if (!r)
-		inbox_drop(&c->connection.in, f);
+		inbox_drop(&c->client->connection.in, f);
 	return r;
 }
 
@@ -151,7 +151,7 @@ static int find_frame(struct kg_consumer *c, struct frame *f, struct claim **cla
 {
 	int r = 0;
 
-	while (!r && inbox_peek(&c->connection.in, f))
+	while (!r && inbox_peek(&c->client->connection.in, f))
 		r = judge(c, f, claim, reader, head);
 	return r;
 }
@@ -202,7 +202,7 @@ static int open_next(struct kg_consumer *c)
 		return r;
 	block_unref(d->block);
 	*d = (struct delivery){reader, claim, head.epoch, head.taken_us, false, block_ref(f.block)};
-	inbox_drop(&c->connection.in, &f);
+	inbox_drop(&c->client->connection.in, &f);
 	return 1;
 }
 
@@ -249,7 +249,7 @@ static inline int take(struct kg_consumer *c, struct kg_message *m)
 static int rest(struct kg_consumer *c)
 {
 	delivery_let_go(c);
-	session_send(c); /* what finds no memory now is tried again by the next turn */
+	session_send(c->client); /* what finds no memory now is tried again by the next turn */
 	return 0;
 }
 
@@ -259,7 +259,7 @@ static int rest(struct kg_consumer *c)
  */
 static int keep_up(struct kg_consumer *c)
 {
-	return clock_coarse_ms() - c->turned_ms < TURN_MS ? 0 : session_turn(c, false);
+	return clock_coarse_ms() - c->client->turned_ms < TURN_MS ? 0 : session_turn_of(c, false);
 }
 
 int kg_consumer_next(struct kg_consumer *c, struct kg_message *m)

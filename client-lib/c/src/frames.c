@@ -20,27 +20,27 @@
 
 static int no_memory(struct kg_consumer *c)
 {
-	return error_set(&c->error, KG_ERR_MEMORY, "no memory for what the daemon says");
+	return error_set(&c->client->error, KG_ERR_MEMORY, "no memory for what the daemon says");
 }
 
-static int violated(struct kg_consumer *c, const char *what)
+static int violated(struct kg_client *k, const char *what)
 {
-	return error_set(&c->error, KG_ERR_PROTOCOL, "the daemon sent %s", what);
+	return error_set(&k->error, KG_ERR_PROTOCOL, "the daemon sent %s", what);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-int frames_put_hello(struct kg_consumer *c)
+int frames_put_hello(struct kg_client *k)
 {
 	static const struct kgp_number version = {KGP_VERSION};
 	struct kgp_hello hello = {
 		.versions = {.items = &version, .n = 1},
-		.name = kgp_text(options_name(c->options)),
+		.name = kgp_text(options_name(k->options)),
 		.language = kgp_text("c/" KG_VERSION),
-		.max_frame = c->connection.in.max_body_bytes,
+		.max_frame = k->connection.in.max_body_bytes,
 	};
 
-	return connection_put(&c->connection, KGP_T_hello, &hello);
+	return connection_put(&k->connection, KGP_T_hello, &hello);
 }
 
 static int put_open(struct kg_consumer *c)
@@ -60,7 +60,7 @@ static int put_open(struct kg_consumer *c)
 	open.settings.wire = settings.data;
 	open.settings.wire_bytes = settings.len;
 	if (!settings.failed)
-		r = connection_put(&c->connection, KGP_T_open, &open);
+		r = connection_put(&c->client->connection, KGP_T_open, &open);
 	kgp_buf_deinit(&settings);
 	return r;
 }
@@ -74,25 +74,35 @@ static int put_first_credit(struct kg_consumer *c)
 	credit_grant(&c->credit);
 	credit = (struct kgp_credit){.messages = c->credit.granted_messages,
 				     .bytes = c->credit.granted_bytes};
-	return connection_put(&c->connection, KGP_T_credit, &credit);
+	return connection_put(&c->client->connection, KGP_T_credit, &credit);
 }
 
 /* OPEN, what is to be resumed, and the first credit go out together: one round trip. */
-static int on_welcome(struct kg_consumer *c, const struct kgp_welcome *m)
+int frames_put_open(struct kg_consumer *c)
 {
 	static const struct kgp_resume_end end;
-	size_t before = c->connection.out.len;
+	struct connection *connection = &c->client->connection;
+	size_t unsent = connection_unsent_bytes(connection);
 
-	if (m->version != KGP_VERSION)
-		return violated(c, "a protocol version that was not offered");
 	c->open_request = requests_next_id(&c->requests);
 	if (put_open(c) || marks_put_resume(c) ||
-	    connection_put(&c->connection, KGP_T_resume_end, &end) || put_first_credit(c)) {
-		c->connection.out.len = before;
-		return no_memory(c);
+	    connection_put(connection, KGP_T_resume_end, &end) || put_first_credit(c)) {
+		connection->out.len = connection->sent_bytes + unsent;
+		return -ENOMEM;
 	}
 	marks_resumed(c);
-	c->session = SESSION_OPENING;
+	c->client->session = SESSION_OPENING;
+	return 0;
+}
+
+static int on_welcome(struct kg_client *k, const struct kgp_welcome *m)
+{
+	if (m->version != KGP_VERSION)
+		return violated(k, "a protocol version that was not offered");
+	k->session = SESSION_READY; /* what there is to say now, session_send() says */
+	k->welcomed = true;
+	if (!k->consumer)
+		k->connection.n_failures = 0;
 	return 0;
 }
 
@@ -129,44 +139,80 @@ static bool is_passing(uint64_t code)
 	return code == KGP_E_STOPPING || code == KGP_E_HANDSHAKE || code == KGP_E_SLOW_READER;
 }
 
-static int refused(struct kg_consumer *c, uint64_t code, struct kgp_bytes text)
+static bool is_accepted(const struct kg_client *k)
 {
-	int r = error_of_daemon(&c->error, code, text);
-	struct kg_error why = c->error;
+	return k->consumer ? k->consumer->accepted : k->welcomed;
+}
 
-	if (is_final(code) || (!c->accepted && !is_passing(code)))
+/* The daemon closes the connection with these words. */
+static int refused(struct kg_client *k, uint64_t code, struct kgp_bytes text)
+{
+	int r = error_of_daemon(&k->error, code, text);
+	struct kg_error why = k->error;
+
+	if (is_final(code) || (!is_accepted(k) && !is_passing(code)))
 		return r;
-	session_lose(c, why.text);
+	session_lose(k, why.text);
 	return SESSION_LOST;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* A refused consumer leaves a connection that is as good as before. */
+static int on_refused_open(struct kg_consumer *c, uint64_t code, struct kgp_bytes text)
+{
+	if (!is_final(code) && (c->accepted || is_passing(code)))
+		return refused(c->client, code, text);
+	error_of_daemon(&c->error, code, text);
+	consumer_detach(c);
+	consumer_end(c, c->error.code);
+	return 0;
+}
+
 static int on_open_reply(struct kg_consumer *c, const struct kgp_reply *m)
 {
 	if (m->code)
-		return refused(c, m->code, m->text);
-	c->session = SESSION_OPEN;
+		return on_refused_open(c, m->code, m->text);
+	c->client->session = SESSION_OPEN;
 	c->accepted = true;
-	c->connection.n_failures = 0;
+	c->client->connection.n_failures = 0;
 	if (c->state == KG_STATE_CONNECTING)
 		consumer_set_state(c, KG_STATE_JOINING, kgp_text("the group is being joined"));
 	return 0;
 }
 
-/* An answer that nobody waits for any more came too late and is dropped. */
-static int on_reply(struct kg_consumer *c, const struct kgp_reply *m)
+static void answer(struct requests *rs, struct events *es, struct request *q,
+		   const struct kgp_reply *m)
 {
+	if (m->code && q->error)
+		error_of_daemon(q->error, m->code, m->text);
+	requests_answer(rs, es, q, error_code_of_daemon(m->code), m->text);
+}
+
+static int on_answer(struct kg_consumer *c, struct request *q, const struct kgp_reply *m)
+{
+	bool closed = q->kind == REQUEST_CLOSE;
+
+	answer(&c->requests, &c->events, q, m);
+	if (closed)
+		consumer_detach(c);
+	return 0;
+}
+
+/* An answer that nobody waits for any more came too late and is dropped. */
+static int on_reply(struct kg_client *k, const struct kgp_reply *m)
+{
+	struct kg_consumer *c = k->consumer;
 	struct request *q;
 
-	if (c->session == SESSION_OPENING && m->request == c->open_request)
+	if (k->session == SESSION_OPENING && m->request == c->open_request)
 		return on_open_reply(c, m);
-	q = requests_find(&c->requests, m->request);
-	if (!q)
-		return 0;
-	if (m->code && !q->async)
-		error_of_daemon(&c->error, m->code, m->text);
-	requests_answer(&c->requests, &c->events, q, error_code_of_daemon(m->code), m->text);
+	q = c ? requests_find(&c->requests, m->request) : NULL;
+	if (q)
+		return on_answer(c, q, m);
+	q = requests_find(&k->requests, m->request);
+	if (q)
+		answer(&k->requests, NULL, q, m);
 	return 0;
 }
 
@@ -179,7 +225,7 @@ static int on_marked(struct kg_consumer *c, const struct kgp_marked *m)
 	if (!q)
 		return 0;
 	if (q->kind != REQUEST_MARK || !kgp_next_number(&verdicts, &verdict))
-		return violated(c, "MARKED that does not fit its MARK");
+		return violated(c->client, "MARKED that does not fit its MARK");
 	q->verdict = verdict.value;
 	requests_answer(&c->requests, &c->events, q, KG_OK, kgp_bytes(NULL, 0));
 	return 0;
@@ -206,12 +252,12 @@ static int on_assign(struct kg_consumer *c, const struct kgp_assign *m)
 	int r;
 
 	if (!m->claim || memchr(m->topic.data, 0, m->topic.size))
-		return violated(c, "ASSIGN with a number or topic that cannot be");
+		return violated(c->client, "ASSIGN with a number or topic that cannot be");
 	r = claims_add(&c->claims, m, &claim);
 	if (r == -ENOMEM)
 		return no_memory(c);
 	if (r)
-		return violated(c, "ASSIGN of what is assigned already");
+		return violated(c->client, "ASSIGN of what is assigned already");
 	tell(c, KG_EVENT_ASSIGNED, claim, 0);
 	return 0;
 }
@@ -263,14 +309,15 @@ static int on_messages(struct kg_consumer *c, const struct frame *f, bool *keep)
 	struct kgp_record none;
 
 	if (kgp_batch_open(&reader, f->body, f->body_bytes, &head))
-		return violated(c, "a malformed MESSAGES frame");
+		return violated(c->client, "a malformed MESSAGES frame");
 	if (!index_find(&c->claims.by_id, (uint32_t)head.claim))
-		return violated(c, "messages of a claim that it did not assign");
+		return violated(c->client, "messages of a claim that it did not assign");
 	if (!credit_receive(&c->credit, reader.left))
-		return violated(c, "more messages than there was credit for");
+		return violated(c->client, "more messages than there was credit for");
 	*keep = reader.left > 0;
-	return *keep || !kgp_batch_next(&reader, &none) ? 0
-							: violated(c, "a malformed MESSAGES frame");
+	return *keep || !kgp_batch_next(&reader, &none)
+		       ? 0
+		       : violated(c->client, "a malformed MESSAGES frame");
 }
 
 /* ---- state and errors ------------------------------------------------------------------------ */
@@ -305,12 +352,10 @@ static const char *context_of(struct kgp_bytes name)
 	return "other";
 }
 
-static int on_error(struct kg_consumer *c, const struct kgp_error *m)
+static int on_event(struct kg_consumer *c, const struct kgp_error *m)
 {
 	struct event e = {.type = KG_EVENT_ERROR, .partition = (int32_t)m->partition};
 
-	if (m->fatal)
-		return refused(c, m->code, m->text);
 	if (m->topic.data && !(e.topic = claims_topic(&c->claims, m->topic)))
 		return no_memory(c);
 	e.context = context_of(m->context);
@@ -319,10 +364,18 @@ static int on_error(struct kg_consumer *c, const struct kgp_error *m)
 	return 0;
 }
 
-static int on_goaway(struct kg_consumer *c, const struct kgp_goaway *m)
+static int on_error(struct kg_client *k, const struct kgp_error *m)
 {
-	c->back_ms = (uint32_t)m->back_ms;
-	consumer_set_state(c, KG_STATE_LEAVING, m->reason);
+	if (m->fatal)
+		return refused(k, m->code, m->text);
+	return k->consumer ? on_event(k->consumer, m) : 0;
+}
+
+static int on_goaway(struct kg_client *k, const struct kgp_goaway *m)
+{
+	k->back_ms = (uint32_t)m->back_ms;
+	if (k->consumer)
+		consumer_set_state(k->consumer, KG_STATE_LEAVING, m->reason);
 	return 0;
 }
 
@@ -345,17 +398,15 @@ static int on_claim_frame(struct kg_consumer *c, enum kgp_type type, const union
 	struct claim *claim = index_find(&c->claims.by_id, (uint32_t)id);
 
 	if (!claim)
-		return violated(c, "a claim's number that it did not assign");
+		return violated(c->client, "a claim's number that it did not assign");
 	if (type == KGP_T_epoch)
 		return on_epoch(c, claim, &b->epoch);
 	return type == KGP_T_release ? on_release(c, claim, &b->release) : on_released(c, claim);
 }
 
-static int on_message(struct kg_consumer *c, enum kgp_type type, const union kgp_body *b)
+static int on_message_for(struct kg_consumer *c, enum kgp_type type, const union kgp_body *b)
 {
 	switch (type) {
-	case KGP_T_reply:
-		return on_reply(c, &b->reply);
 	case KGP_T_marked:
 		return on_marked(c, &b->marked);
 	case KGP_T_state:
@@ -366,35 +417,47 @@ static int on_message(struct kg_consumer *c, enum kgp_type type, const union kgp
 	case KGP_T_release:
 	case KGP_T_released:
 		return on_claim_frame(c, type, b);
-	case KGP_T_error:
-		return on_error(c, &b->error);
-	case KGP_T_goaway:
-		return on_goaway(c, &b->goaway);
 	default:
-		return violated(c, "a message of a feature that was not asked for");
+		return violated(c->client, "a message of a feature that was not asked for");
 	}
 }
 
-int frames_on_frame(struct kg_consumer *c, const struct frame *f, bool *keep)
+static int on_message(struct kg_client *k, enum kgp_type type, const union kgp_body *b)
 {
-	bool greeting = c->session == SESSION_GREETING;
+	switch (type) {
+	case KGP_T_reply:
+		return on_reply(k, &b->reply);
+	case KGP_T_error:
+		return on_error(k, &b->error);
+	case KGP_T_goaway:
+		return on_goaway(k, &b->goaway);
+	default:
+		if (k->session >= SESSION_OPENING)
+			return on_message_for(k->consumer, type, b);
+		return violated(k, "a message for a consumer, and there is none");
+	}
+}
+
+int frames_on_frame(struct kg_client *k, const struct frame *f, bool *keep)
+{
+	bool greeting = k->session == SESSION_GREETING;
 	const struct kgp_info *info;
 	union kgp_body body;
 	int r;
 
-	if (is_messages(f) && !greeting)
-		return on_messages(c, f, keep);
+	if (is_messages(f) && k->session >= SESSION_OPENING)
+		return on_messages(k->consumer, f, keep);
 	r = kgp_decode(f->body, f->body_bytes, KGP_DAEMON, &info, &body);
 	if (r == KGP_IGNORE)
 		return 0;
 	if (r < 0)
-		return error_set(&c->error, KG_ERR_PROTOCOL,
+		return error_set(&k->error, KG_ERR_PROTOCOL,
 				 "the daemon sent a frame that is refused: %s",
 				 kgp_error_text((unsigned)-r));
 	if (info->type == KGP_T_welcome && greeting)
-		return on_welcome(c, &body.welcome);
+		return on_welcome(k, &body.welcome);
 	if (info->type == KGP_T_welcome ||
 	    (greeting && info->type != KGP_T_error && info->type != KGP_T_goaway))
-		return violated(c, "a message that is out of order");
-	return on_message(c, info->type, &body);
+		return violated(k, "a message that is out of order");
+	return on_message(k, info->type, &body);
 }

@@ -257,3 +257,11 @@ void inbox_drop(struct inbox *in, const struct frame *f)
 	in->read += KGP_FRAME_HEADER + f->body_bytes;
 	in->unread_bytes -= KGP_FRAME_HEADER + f->body_bytes;
 }
+
+void inbox_drop_all(struct inbox *in)
+{
+	struct frame f;
+
+	while (inbox_peek(in, &f))
+		inbox_drop(in, &f);
+}

@@ -51,5 +51,6 @@ void inbox_scanned(struct inbox *in, const struct frame *f, bool keep);
 /* The oldest frame that was kept, until it is dropped. */
 bool inbox_peek(struct inbox *in, struct frame *f);
 void inbox_drop(struct inbox *in, const struct frame *f);
+void inbox_drop_all(struct inbox *in);
 
 #endif

@@ -14,7 +14,7 @@
 
 int kg_consumer_get_fd(const struct kg_consumer *c)
 {
-	return c && !consumer_is_forked(c) ? c->connection.epoll_fd : -1;
+	return c && !consumer_is_forked(c) ? c->client->connection.epoll_fd : -1;
 }
 
 short kg_consumer_get_events(const struct kg_consumer *c)
@@ -27,7 +27,7 @@ int kg_consumer_get_timeout_ms(const struct kg_consumer *c)
 {
 	if (consumer_check(c) || session_has_news(c))
 		return 0;
-	return clock_ms_until(session_deadline_us(c), clock_now_us());
+	return clock_ms_until(session_deadline_us(c->client), clock_now_us());
 }
 
 int kg_consumer_process(struct kg_consumer *c)
@@ -35,7 +35,7 @@ int kg_consumer_process(struct kg_consumer *c)
 	int r = consumer_check(c);
 
 	if (!r)
-		r = session_turn(c, false);
+		r = session_turn_of(c, false);
 	if (!r)
 		c->events.fresh = false;
 	return r;
@@ -51,14 +51,14 @@ int kg_consumer_receive(struct kg_consumer *c, struct kg_message *m, int timeout
 	if (timeout_ms >= 0)
 		deadline_us = clock_now_us() + (uint64_t)timeout_ms * 1000;
 	for (;;) {
-		r = session_turn(c, false);
+		r = session_turn_of(c, false);
 		if (!r)
 			r = kg_consumer_next(c, m);
 		if (r)
 			return r;
 		if (deadline_us != CLOCK_NEVER && clock_now_us() >= deadline_us)
 			return 0;
-		if (session_sleep(c, deadline_us))
+		if (session_sleep(c->client, deadline_us))
 			return 0;
 	}
 }

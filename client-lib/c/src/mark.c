@@ -79,7 +79,7 @@ static int put_entries(struct kg_consumer *c, const struct kgp_entry *entries, u
 {
 	struct kgp_mark mark = {.entries = {.items = entries, .n = n}};
 
-	return n ? connection_put(&c->connection, KGP_T_mark, &mark) : 0;
+	return n ? connection_put(&c->client->connection, KGP_T_mark, &mark) : 0;
 }
 
 static int put_pause(struct kg_consumer *c, struct claim *claim)
@@ -89,7 +89,7 @@ static int put_pause(struct kg_consumer *c, struct claim *claim)
 
 	if (claim->paused == claim->told_paused)
 		return 0;
-	if (connection_put(&c->connection, KGP_T_pause, &pause))
+	if (connection_put(&c->client->connection, KGP_T_pause, &pause))
 		return -ENOMEM;
 	claim->told_paused = claim->paused;
 	return 0;
@@ -103,7 +103,7 @@ static int put_done(struct kg_consumer *c, struct claim *claim)
 		return 0;
 	if (!claim->done_due && claim_is_outstanding(claim))
 		return 0;
-	if (connection_put(&c->connection, KGP_T_done, &done))
+	if (connection_put(&c->client->connection, KGP_T_done, &done))
 		return -ENOMEM;
 	claim->done_sent = true;
 	return 0;
@@ -139,7 +139,7 @@ int marks_put(struct kg_consumer *c)
 {
 	int r = 0;
 
-	while (!r && !TAILQ_EMPTY(&c->claims.dirty) && connection_has_room(&c->connection))
+	while (!r && !TAILQ_EMPTY(&c->claims.dirty) && connection_has_room(&c->client->connection))
 		r = put_chunk(c);
 	return r;
 }
@@ -155,7 +155,7 @@ static int put_resume(struct kg_consumer *c, const struct claim *claim, const st
 		.committed = claim->public.committed,
 	};
 
-	return s->offset < 0 ? 0 : connection_put(&c->connection, KGP_T_resume, &resume);
+	return s->offset < 0 ? 0 : connection_put(&c->client->connection, KGP_T_resume, &resume);
 }
 
 /* All claims are orphans here. The surer mark first: the other may be refused. */
@@ -282,14 +282,16 @@ static int ask(struct kg_consumer *c, const struct claim *claim, int64_t offset,
 	struct kgp_entry entry = {claim->id, claim->epoch, offset, kgp_text(metadata)};
 	struct kgp_mark mark = {.entries = {.items = &entry, .n = 1}};
 
-	*q = (struct request){
-		.kind = REQUEST_MARK, .id = requests_next_id(&c->requests), .sent = true};
+	*q = (struct request){.kind = REQUEST_MARK,
+			      .id = requests_next_id(&c->requests),
+			      .bound = true,
+			      .sent = true};
 	mark.request = q->id;
-	if (marks_put(c) || connection_put(&c->connection, KGP_T_mark, &mark))
+	if (marks_put(c) || connection_put(&c->client->connection, KGP_T_mark, &mark))
 		return error_set(&c->error, KG_ERR_MEMORY, "no memory for a mark");
 	q->deadline_us =
 		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
-	return session_wait(c, q);
+	return session_wait_of(c, q);
 }
 
 static int mark_and_ask(struct kg_consumer *c, struct claim *claim, int64_t offset,

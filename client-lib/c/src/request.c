@@ -3,18 +3,19 @@
  * Requests.
  *
  * A commit or close outlives the connection: it is sent again on the next one and waits until its
- * deadline. A mark that wants a verdict does not, since its claim is gone. The caller of a blocking
- * call owns its request and waits for `answered`; the others live here and end as an event. Called
- * by frames.c with answers, by session.c at the turns of a connection. It must never wait itself.
+ * deadline. What is bound to claims does not, a mark that wants a verdict: they are gone. The
+ * caller of a blocking call owns its request and waits for `answered`; the others live here and end
+ * as an event. Called by frames.c with answers, by session.c at the turns of a connection. It must
+ * never wait itself.
  */
 #include "client-lib/c/src/request.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-void requests_init(struct requests *rs)
+void requests_init(struct requests *rs, uint32_t *last_id)
 {
-	*rs = (struct requests){0};
+	*rs = (struct requests){.last_id = last_id};
 	TAILQ_INIT(&rs->waiting);
 }
 
@@ -26,9 +27,9 @@ void requests_deinit(struct requests *rs)
 
 uint32_t requests_next_id(struct requests *rs)
 {
-	if (!++rs->last_id)
-		++rs->last_id;
-	return rs->last_id;
+	if (!++*rs->last_id)
+		++*rs->last_id;
+	return *rs->last_id;
 }
 
 void requests_add(struct requests *rs, struct request *q)
@@ -103,13 +104,25 @@ void requests_lose(struct requests *rs)
 	struct request *q;
 
 	TAILQ_FOREACH (q, &rs->waiting, link) {
-		if (q->kind == REQUEST_MARK) {
+		if (q->bound) {
 			q->answered = true;
 			q->code = KG_ERR_DISCONNECTED;
 		} else if (q->sent && !q->answered) {
 			q->sent = false;
 			rs->n_unsent++;
 		}
+	}
+}
+
+/* Nobody will answer any more. */
+void requests_end(struct requests *rs, struct events *es, int code, struct kgp_bytes text)
+{
+	struct request *q, *next;
+
+	for (q = TAILQ_FIRST(&rs->waiting); q; q = next) {
+		next = TAILQ_NEXT(q, link);
+		if (!q->answered)
+			requests_answer(rs, es, q, code, text);
 	}
 }
 

@@ -13,19 +13,21 @@ struct request {
 	enum request_kind kind;
 	uint32_t id;
 	bool async; /* on the heap, answered by an event; else its caller waits and owns it */
+	bool bound; /* to the claims of this connection: it ends with them */
 	bool sent, answered;
 	int code;
-	uint64_t verdict; /* of a mark */
+	struct kg_error *error; /* where the answer's text goes, or NULL */
+	uint64_t verdict;	/* of a mark */
 	uint64_t deadline_us;
 };
 
 struct requests {
 	TAILQ_HEAD(, request) waiting;
 	unsigned n_async, n_unsent;
-	uint32_t last_id;
+	uint32_t *last_id; /* the connection's: not owned */
 };
 
-void requests_init(struct requests *rs);
+void requests_init(struct requests *rs, uint32_t *last_id);
 void requests_deinit(struct requests *rs);
 
 uint32_t requests_next_id(struct requests *rs); /* never 0 */
@@ -38,6 +40,7 @@ int requests_put(struct requests *rs,
 void requests_answer(struct requests *rs, struct events *es, struct request *q, int code,
 		     struct kgp_bytes text);
 void requests_lose(struct requests *rs);
+void requests_end(struct requests *rs, struct events *es, int code, struct kgp_bytes text);
 void requests_expire(struct requests *rs, struct events *es, uint64_t now_us, int code);
 uint64_t requests_deadline_us(const struct requests *rs);
 

@@ -11,26 +11,31 @@ enum { SESSION_LOST = 1 };
 /*
  * One turn: reconnects if it is time, sends, reads, looks at what came. Never blocks. patient: read
  * on although much is unread, because the caller waits for an answer behind it. 0, KG_ERR_MEMORY
- * (nothing is lost, try again), or what ended the consumer.
+ * (nothing is lost, try again), or why the connection cannot go on.
  */
-int session_turn(struct kg_consumer *c, bool patient);
+int session_turn(struct kg_client *k, bool patient);
+int session_turn_of(struct kg_consumer *c, bool patient); /* 0, KG_ERR_MEMORY, what ended it */
 
 int session_send(
-	struct kg_consumer *c); /* marks, requests, credit, and out with it: 0 or KG_ERR_MEMORY */
-void session_lose(struct kg_consumer *c, const char *why);
+	struct kg_client *k); /* marks, requests, credit, and out with it: 0 or KG_ERR_MEMORY */
+void session_lose(struct kg_client *k, const char *why);
+void session_drop(struct kg_client *k);		    /* hangs up, without telling the consumer */
 bool session_has_news(const struct kg_consumer *c); /* a turn would not be in vain */
-uint64_t session_deadline_us(const struct kg_consumer *c);
+uint64_t session_deadline_us(const struct kg_client *k);
 
 /* Blocks until the socket has something, a timer of ours is due, or the deadline: 0 or -EINTR. */
-int session_sleep(const struct kg_consumer *c, uint64_t deadline_us);
+int session_sleep(const struct kg_client *k, uint64_t deadline_us);
 
 /* Takes turns until the request is answered: its code, KG_ERR_TIMEOUT, _DISCONNECTED, or what ended
- * us. */
-int session_wait(struct kg_consumer *c, struct request *q);
+ * it. The text goes to error. */
+int session_wait(struct kg_client *k, struct requests *rs, struct request *q,
+		 struct kg_error *error);
+int session_wait_of(struct kg_consumer *c, struct request *q);
 
-/* frames.c: one frame. 0, SESSION_LOST, KG_ERR_MEMORY (it stays), or the error that ends the
- * consumer. */
-int frames_on_frame(struct kg_consumer *c, const struct frame *f, bool *keep);
-int frames_put_hello(struct kg_consumer *c); /* 0 or -ENOMEM */
+/* frames.c: one frame. 0, SESSION_LOST, KG_ERR_MEMORY (it stays), or why the connection cannot go
+ * on. */
+int frames_on_frame(struct kg_client *k, const struct frame *f, bool *keep);
+int frames_put_hello(struct kg_client *k);  /* 0 or -ENOMEM */
+int frames_put_open(struct kg_consumer *c); /* all that begins a consumer: 0 or -ENOMEM */
 
 #endif
