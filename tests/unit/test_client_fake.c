@@ -243,20 +243,32 @@ bool fake_is_silent(struct fake *f)
 
 /* ---- parts of the conversation --------------------------------------------------------------- */
 
-void fake_take_open(struct fake *f)
+void fake_take_hello(struct fake *f)
 {
+	struct kgp_name features[KGP_N_FEATURES];
 	struct kgp_welcome welcome = {
 		.version = KGP_VERSION,
+		.features = {.items = features},
 		.max_frame = KGP_FRAME_MAX_CLIENT,
 		.name = kgp_text("fake"),
 		.software = kgp_text("fake/1"),
 	};
-	union kgp_body b = {0};
+	int i;
 
+	for (i = KGP_FEATURE_core + 1; i < KGP_N_FEATURES; i++)
+		if (!(f->lacks & 1u << i))
+			features[welcome.features.n++].value = kgp_text(kgp_feature_names[i]);
 	fake_accept(f);
 	fake_expect(f, KGP_T_hello, NULL);
 	fake_put(f, KGP_T_welcome, &welcome);
 	fake_send(f);
+}
+
+void fake_take_open(struct fake *f)
+{
+	union kgp_body b = {0};
+
+	fake_take_hello(f);
 	fake_expect(f, KGP_T_open, &b);
 	f->open_request = b.open.request;
 }
@@ -284,6 +296,13 @@ void fake_greet(struct fake *f)
 void fake_put_reply(struct fake *f, uint64_t request, unsigned code, const char *text)
 {
 	struct kgp_reply reply = {.request = request, .code = code, .text = kgp_text(text)};
+
+	fake_put(f, KGP_T_reply, &reply);
+}
+
+void fake_put_result(struct fake *f, uint64_t request, const struct kgp_buf *result)
+{
+	struct kgp_reply reply = {.request = request, .result = {result->data, result->len}};
 
 	fake_put(f, KGP_T_reply, &reply);
 }

@@ -17,6 +17,7 @@ struct fake {
 	uint64_t open_request;
 	size_t piece_bytes; /* send so many bytes at a time; 0: all */
 	bool forgiving;	    /* the library may hang up at any time */
+	unsigned lacks;	    /* features that WELCOME does not name; bit: enum kgp_feature */
 	char failure[256];  /* what went wrong first */
 	pthread_t thread;
 	void (*script)(struct fake *f);
@@ -47,10 +48,12 @@ void fake_send(struct fake *f); /* what was put */
 
 /* Parts of the conversation; those that put do not send. */
 void fake_greet(struct fake *f); /* accept, HELLO, WELCOME, OPEN, RESUME_END, CREDIT: answered */
+void fake_take_hello(struct fake *f);  /* accept, HELLO, WELCOME */
 void fake_take_open(struct fake *f);   /* the same up to OPEN */
 void fake_take_end(struct fake *f);    /* RESUME_END and CREDIT */
 void fake_accept_open(struct fake *f); /* REPLY and STATE joined */
 void fake_put_reply(struct fake *f, uint64_t request, unsigned code, const char *text);
+void fake_put_result(struct fake *f, uint64_t request, const struct kgp_buf *result);
 void fake_put_state(struct fake *f, const char *state);
 void fake_put_assign(struct fake *f, unsigned claim, const char *topic, unsigned partition,
 		     uint64_t epoch, int64_t start, int64_t committed);

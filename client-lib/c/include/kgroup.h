@@ -56,6 +56,7 @@ extern "C" {
 
 #define KG_API __attribute__((visibility("default")))
 
+struct kg_client;
 struct kg_consumer;
 struct kg_options;
 
@@ -68,6 +69,7 @@ struct kg_options;
  */
 enum kg_err {
 	KG_OK = 0,
+	KG_ERR_UNSUPPORTED = -7,	/* the daemon is too old for this */
 	KG_ERR_QUOTA = -8,		/* this user holds as much as one user may */
 	KG_ERR_DENIED = -10,		/* this user may not use this group */
 	KG_ERR_REPLACED = -12,		/* another connection opened the same consumer id */
@@ -89,7 +91,10 @@ enum kg_err {
 	KG_ERR_LOST = -47,		/* the group gave the partitions away without waiting */
 	KG_ERR_TIMEOUT = -48,		/* no answer came in time */
 	KG_ERR_STOPPING = -49,		/* the daemon is stopping */
+	KG_ERR_BAD_QUERY = -50,		/* the daemon does not know this query */
+	KG_ERR_KAFKA = -52,		/* Kafka answered with an error; the text has its reason */
 	KG_ERR_OVERFLOW = -53,		/* more waits than is kept; the text has the count */
+	KG_ERR_OFFSET_OUT_OF_RANGE = -54, /* the log does not have that offset */
 
 	KG_ERR_ARGUMENT = -100,	    /* an argument is NULL, negative or out of its range */
 	KG_ERR_UNREACHABLE = -101,  /* the daemon's socket does not answer; the text says why */
@@ -98,6 +103,8 @@ enum kg_err {
 	KG_ERR_CLOSED = -104,	    /* the consumer is closed, or an error ended it */
 	KG_ERR_FORKED = -105,	    /* the consumer belongs to the parent process */
 	KG_ERR_DISCONNECTED = -106, /* there was no connection when the answer was due */
+	KG_ERR_BUSY = -107,	    /* the client already has a consumer */
+	KG_ERR_RELEASED = -108,	    /* the claim has ended: its stream is complete */
 };
 
 struct kg_error {
@@ -126,8 +133,8 @@ KG_API const char *kg_version(void);
  *	max.frame	largest message in bytes with its frame; default 68157440 (65 MiB)
  * and the settings of kgroup-protocol(7): of the group (strategy, session.timeout,
  * heartbeat.interval, initial.offset, commit.interval, commit.retries) and of the consumer
- * (dwell.time, errors). Durations take ms, s, m, h; a plain number is milliseconds. What is not set
- * is the group's value or the default.
+ * (topics.include, topics.exclude, mode, dwell.time, errors, notifications). Durations take ms, s,
+ * m, h; a plain number is milliseconds. What is not set is the group's value or the default.
  */
 
 /* New options with nothing set. Owned by the caller. NULL: no memory. */
@@ -148,7 +155,8 @@ KG_API int kg_options_set(struct kg_options *o, const char *name, const char *va
 
 /*
  * Checks the rules that several options break together, and names the first that is broken.
- * kg_consumer_open() does this too.
+ * kg_consumer_open() does this too. Nobody is asked, so patterns are not compiled: see
+ * kg_client_validate().
  *	o		may be NULL: the defaults
  *	error		out, may be NULL
  * 0 or KG_ERR_SETTING.
@@ -164,7 +172,7 @@ KG_API int kg_options_validate(const struct kg_options *o, struct kg_error *erro
  * state, no error.
  *	out		the consumer, owned by the caller; untouched on error
  *	group		name in the daemon's file, or group.id; not NULL
- *	topics		n_topics names, copied; at least one
+ *	topics		n_topics names, copied; at least one, unless topics.include is set
  *	options		copied; may be NULL
  *	error		out, may be NULL
  * 0, KG_ERR_ARGUMENT, KG_ERR_MEMORY, KG_ERR_PROTOCOL, KG_ERR_UNREACHABLE (tried again until
@@ -208,6 +216,108 @@ KG_API struct kg_consumer *kg_consumer_free(struct kg_consumer *c);
 
 /* The last error of this consumer; code KG_OK: none. Valid until the next call. Never NULL. */
 KG_API const struct kg_error *kg_consumer_error(const struct kg_consumer *c);
+
+/* ---- clients --------------------------------------------------------------------------------- */
+
+/*
+ * A client is a connection to the daemon whose consumer comes and goes, and which can be asked
+ * about the cluster with or without one. kg_consumer_open() is enough for a program that needs
+ * neither. A client is used by one thread at a time, together with its consumer.
+ *
+ * Connects to the daemon. Blocks at most open.timeout.
+ *	out		the client, owned by the caller; untouched on error
+ *	options		copied; the defaults of its consumers too; may be NULL
+ *	error		out, may be NULL
+ * 0, KG_ERR_ARGUMENT, _MEMORY, _PROTOCOL, _UNREACHABLE (tried again until open.timeout where that
+ * may help), _SETTING, or what the daemon says: KG_ERR_QUOTA, _STOPPING. On error nothing is left
+ * open.
+ */
+KG_API int kg_client_open(struct kg_client **out, const struct kg_options *options,
+			  struct kg_error *error);
+
+/*
+ * The value of an option as it is in force, as text: what was set, or the default. NULL: no such
+ * option, or a setting of the group that was not set, so the group has it. A text without a value
+ * is "". Valid until the client is freed. Never blocks.
+ */
+KG_API const char *kg_client_get_option(const struct kg_client *client, const char *name);
+
+/*
+ * As kg_consumer_open(), on the client's connection, which stays when the consumer is closed, or
+ * freed: then the client can have another one.
+ *	options		copied; in place of the client's, but for socket, name and max.frame, which
+ *			are the connection's; NULL: the client's
+ * As kg_consumer_open(), and KG_ERR_BUSY: the client has a consumer that is neither closed nor
+ * ended by an error; KG_ERR_CLOSED, _FORKED.
+ */
+KG_API int kg_client_open_consumer(struct kg_client *client, struct kg_consumer **out,
+				   const char *group, const char *const *topics, size_t n_topics,
+				   const struct kg_options *options, struct kg_error *error);
+
+/*
+ * Questions to the cluster. Each blocks until the daemon answers, at most request.timeout, over
+ * reconnects too; messages of the client's consumer that come meanwhile are kept for it.
+ *	client		not NULL
+ *	group		NULL, or the group with whose rights is asked; without one the cluster must
+ *			let this user open groups
+ * 0, KG_ERR_ARGUMENT, _NO_GROUP, _DENIED, _BROKER, _KAFKA, _UNKNOWN_TOPIC, _UNSUPPORTED,
+ * _TIMEOUT, _DISCONNECTED, _UNREACHABLE, _PROTOCOL, _MEMORY, _CLOSED, _FORKED.
+ */
+
+struct kg_topic {
+	const char *name;
+	int32_t n_partitions;
+};
+
+/*
+ * The topics that the group (or this user) may use, by name.
+ *	topics, n	out; owned by the client, valid until the next question
+ */
+KG_API int kg_client_get_topics(struct kg_client *client, const char *group,
+				const struct kg_topic **topics, size_t *n);
+
+/* The partitions of a topic, ascending. As kg_client_get_topics(). */
+KG_API int kg_client_get_partitions(struct kg_client *client, const char *group, const char *topic,
+				    const int32_t **partitions, size_t *n);
+
+#define KG_OFFSET_EARLIEST (-2)
+#define KG_OFFSET_LATEST   (-1)
+
+/*
+ * An offset of a partition.
+ *	at		KG_OFFSET_EARLIEST: the first that the log has; KG_OFFSET_LATEST: where the
+ *			next message will be; from 0 on milliseconds since 1970: the first message
+ *			at or after that time, the end of the log if there is none
+ *	offset		out
+ */
+KG_API int kg_client_get_offset(struct kg_client *client, const char *group, const char *topic,
+				int32_t partition, int64_t at, int64_t *offset);
+
+/* Has the daemon look now for topics that match patterns: of the group, or of all. */
+KG_API int kg_client_refresh(struct kg_client *client, const char *group);
+
+/*
+ * What the daemon would say of these options when a consumer is opened, as far as that can be said
+ * without a group: patterns are compiled.
+ *	options		NULL: the client's
+ * As above, and KG_ERR_SETTING with the setting and the rule in the error's text.
+ */
+KG_API int kg_client_validate(struct kg_client *client, const struct kg_options *options);
+
+/* The last error of this client; code KG_OK: none. Valid until the next call. Never NULL. */
+KG_API const struct kg_error *kg_client_error(const struct kg_client *client);
+
+/*
+ * Closes its consumer, if it has one, as kg_consumer_close() does and with its result, and
+ * disconnects. Again: 0. KG_ERR_ARGUMENT, _FORKED.
+ */
+KG_API int kg_client_close(struct kg_client *client);
+
+/*
+ * Frees the client; a consumer of it that is still open ends as by kg_consumer_free(), but its
+ * handle stays and is freed on its own, before or after. Never blocks. NULL is fine. Always NULL.
+ */
+KG_API struct kg_client *kg_client_free(struct kg_client *client);
 
 /* ---- event loops ----------------------------------------------------------------------------- */
 
@@ -349,9 +459,6 @@ KG_API int kg_consumer_commit(struct kg_consumer *c, int timeout_ms);
 KG_API int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request);
 
 /* ---- claims ---------------------------------------------------------------------------------- */
-
-#define KG_OFFSET_EARLIEST (-2)
-#define KG_OFFSET_LATEST   (-1)
 
 /* A partition held by this consumer. */
 struct kg_claim {

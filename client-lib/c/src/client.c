@@ -21,11 +21,6 @@
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
 
-bool client_is_forked(const struct kg_client *k)
-{
-	return fork_guard_forked(&k->guard);
-}
-
 struct kg_client *client_new(const struct kg_options *options)
 {
 	struct kg_client *k = calloc(1, sizeof(*k));
@@ -66,6 +61,8 @@ void client_unref(struct kg_client *k)
 		connection_deinit(&k->connection);
 	requests_deinit(&k->requests);
 	kg_options_free(k->options);
+	free(k->values);
+	free(k->answer);
 	fork_guard_deinit(&k->guard);
 	free(k);
 }
@@ -99,4 +96,104 @@ int client_wait(struct kg_client *k, const struct kg_options *o,
 			return k->session == SESSION_OPEN ? KG_OK : too_late(k, o);
 		session_sleep(k, deadline_us);
 	}
+}
+
+/* ---- the application's handle ---------------------------------------------------------------- */
+
+/* The environment may change while the application holds what it was told. */
+static int fix_socket(struct kg_client *k)
+{
+	return kg_options_set(k->options, "socket", options_socket(k->options), &k->error);
+}
+
+static struct kg_client *client_new_public(const struct kg_options *options)
+{
+	struct kg_client *k = client_new(options);
+
+	if (!k)
+		return NULL;
+	k->values = malloc(sizeof(*k->values));
+	if (!k->values) {
+		client_unref(k);
+		return NULL;
+	}
+	options_print(k->options, k->values);
+	return k;
+}
+
+static bool is_ready(const struct kg_client *k)
+{
+	return k->session >= SESSION_READY;
+}
+
+int kg_client_open(struct kg_client **out, const struct kg_options *options, struct kg_error *error)
+{
+	struct kg_client *k;
+	int r;
+
+	if (error)
+		error_clear(error);
+	if (!out)
+		return error_set(error, KG_ERR_ARGUMENT, "the client may not be NULL");
+	r = kg_options_validate(options, error);
+	if (r)
+		return r;
+	k = client_new_public(options);
+	if (!k)
+		return error_set(error, KG_ERR_MEMORY, "no memory for a client");
+	r = fix_socket(k);
+	if (!r)
+		r = client_equip(k);
+	if (!r)
+		r = client_wait(k, k->options, is_ready);
+	if (!r) {
+		error_clear(&k->error);
+		*out = k;
+		return KG_OK;
+	}
+	if (error)
+		*error = k->error;
+	client_unref(k);
+	return r;
+}
+
+const char *kg_client_get_option(const struct kg_client *client, const char *name)
+{
+	return client && name ? options_get(client->options, client->values, name) : NULL;
+}
+
+const struct kg_error *kg_client_error(const struct kg_client *client)
+{
+	static const struct kg_error none = {.code = KG_ERR_ARGUMENT, .text = "there is no client"};
+
+	return client ? &client->error : &none;
+}
+
+int kg_client_close(struct kg_client *client)
+{
+	int r = client_check(client);
+
+	if (r)
+		return r == KG_ERR_CLOSED ? KG_OK : r;
+	if (client->consumer)
+		r = kg_consumer_close(client->consumer);
+	client->closed = true;
+	session_drop(client);
+	return r;
+}
+
+struct kg_client *kg_client_free(struct kg_client *client)
+{
+	if (!client)
+		return NULL;
+	client->closed = true;
+	if (client_is_forked(client)) {
+		connection_abandon(&client->connection);
+	} else {
+		if (client->consumer)
+			consumer_give_up(client->consumer);
+		connection_deinit(&client->connection);
+	}
+	client_unref(client);
+	return NULL;
 }

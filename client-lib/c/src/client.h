@@ -39,13 +39,30 @@ struct kg_client {
 	char trouble[512];     /* why there is no connection, for people */
 	struct kg_error error; /* of the conversation; a consumer's calls copy it */
 
-	struct kg_options *options; /* owned */
+	struct kg_options *options;   /* owned */
+	struct option_values *values; /* owned; NULL in a private one */
+	void *answer;		      /* owned; to the last question */
+	bool closed;
 };
 
 struct kg_client *client_new(const struct kg_options *options); /* one reference, or NULL */
 int client_equip(struct kg_client *k); /* what the system gives: 0 or an error in k->error */
 void client_unref(struct kg_client *k);
-bool client_is_forked(const struct kg_client *k);
+
+static inline bool client_is_forked(const struct kg_client *k)
+{
+	return fork_guard_forked(&k->guard);
+}
+
+/* Why a call on it cannot be, or 0. */
+static inline int client_check(const struct kg_client *k)
+{
+	if (!k)
+		return KG_ERR_ARGUMENT;
+	if (client_is_forked(k))
+		return KG_ERR_FORKED;
+	return k->closed ? KG_ERR_CLOSED : KG_OK;
+}
 
 /* Takes turns until is_there() or open.timeout of o: 0, or why not. */
 int client_wait(struct kg_client *k, const struct kg_options *o,

@@ -110,8 +110,8 @@ static int check_arguments(struct kg_consumer **out, const char *group, const ch
 		return error_set(error, KG_ERR_ARGUMENT,
 				 "the group's name must have from 1 to %u bytes of UTF-8",
 				 KGP_MAX_NAME);
-	if (!n_topics)
-		return error_set(error, KG_ERR_NO_TOPICS, "no topic is named");
+	if (!n_topics && !options_has_pattern(options))
+		return error_set(error, KG_ERR_NO_TOPICS, "no topic is named and no pattern");
 	if (n_topics > KGP_MAX_TOPICS)
 		return error_set(error, KG_ERR_ARGUMENT, "%zu topics are named, %u are allowed",
 				 n_topics, KGP_MAX_TOPICS);
@@ -135,7 +135,7 @@ static int copy_topics(struct kg_consumer *c, const char *const *topics, size_t 
 {
 	char *copy;
 
-	c->topics = calloc(n_topics, sizeof(*c->topics));
+	c->topics = calloc(n_topics + 1, sizeof(*c->topics));
 	if (!c->topics)
 		return -ENOMEM;
 	for (; c->n_topics < n_topics; c->n_topics++) {
@@ -239,6 +239,28 @@ int kg_consumer_open(struct kg_consumer **out, const char *group, const char *co
 	return r;
 }
 
+int kg_client_open_consumer(struct kg_client *client, struct kg_consumer **out, const char *group,
+			    const char *const *topics, size_t n_topics,
+			    const struct kg_options *options, struct kg_error *error)
+{
+	int r = client_check(client);
+
+	if (error)
+		error_clear(error);
+	if (r)
+		return error_set(error, r, "%s", kg_strerror(r));
+	if (!options)
+		options = client->options;
+	r = check_arguments(out, group, topics, n_topics, options, error);
+	if (r)
+		return r;
+	if (client->consumer)
+		return error_set(error, KG_ERR_BUSY,
+				 "the client has a consumer of group %.255s already",
+				 client->consumer->group);
+	return open_on(client, out, group, topics, n_topics, options, error);
+}
+
 /* ---- closing --------------------------------------------------------------------------------- */
 
 /* An error ended it before: what was marked since the last commit is not sure to be committed. */
@@ -279,6 +301,14 @@ int kg_consumer_close(struct kg_consumer *c)
 	return r;
 }
 
+void consumer_give_up(struct kg_consumer *c)
+{
+	if (c->ended)
+		return;
+	session_send(c->client);
+	consumer_end(c, KG_ERR_CLOSED);
+}
+
 /*
  * 1. what is known goes out, if this is the process that may, and the connection is given up;
  * 2. what points into blocks; 3. claims with their blocks; 4. the rest, which nobody points to;
@@ -290,10 +320,8 @@ struct kg_consumer *kg_consumer_free(struct kg_consumer *c)
 
 	if (!c)
 		return NULL;
-	if (!consumer_is_forked(c) && !c->ended) {
-		session_send(c->client);
-		consumer_end(c, KG_ERR_CLOSED);
-	}
+	if (!consumer_is_forked(c))
+		consumer_give_up(c);
 	if (c->client->consumer == c)
 		c->client->consumer = NULL;
 	block_unref(c->delivery.block);

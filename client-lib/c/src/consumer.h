@@ -68,6 +68,8 @@ void consumer_set_state(struct kg_consumer *c, enum kg_state state, struct kgp_b
 /* Ends it for good with the code of c->error, which the caller has set; answers the code. */
 int consumer_end(struct kg_consumer *c, int code);
 
+void consumer_give_up(struct kg_consumer *c); /* says what it can, waits for nothing, ends it */
+
 /* The connection is its no more: closed as agreed, or refused. */
 void consumer_detach(struct kg_consumer *c);
 

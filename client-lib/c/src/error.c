@@ -31,6 +31,8 @@ static const struct {
 	 "open a consumer of its own in the child; kg_consumer_free() is allowed"},
 	{KG_ERR_DISCONNECTED, "connection lost",
 	 "the library reconnects by itself; what was not answered may or may not have happened"},
+	{KG_ERR_BUSY, "client has a consumer", "close that consumer first, or open another client"},
+	{KG_ERR_RELEASED, "claim has ended", "mark what is done, then free the partition"},
 };
 
 static const char *find_hint(int code)

@@ -18,9 +18,9 @@
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof(*(a)))
 
-static int no_memory(struct kg_consumer *c)
+static int no_memory(struct kg_client *k)
 {
-	return error_set(&c->client->error, KG_ERR_MEMORY, "no memory for what the daemon says");
+	return error_set(&k->error, KG_ERR_MEMORY, "no memory for what the daemon says");
 }
 
 static int violated(struct kg_client *k, const char *what)
@@ -30,16 +30,25 @@ static int violated(struct kg_client *k, const char *what)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* What the library understands. */
+static const enum kgp_feature features[] = {KGP_FEATURE_query};
+enum { N_FEATURES = N_ELEMENTS(features) };
+
 int frames_put_hello(struct kg_client *k)
 {
 	static const struct kgp_number version = {KGP_VERSION};
+	struct kgp_name names[N_FEATURES];
 	struct kgp_hello hello = {
 		.versions = {.items = &version, .n = 1},
+		.features = {.items = names, .n = N_FEATURES},
 		.name = kgp_text(options_name(k->options)),
 		.language = kgp_text("c/" KG_VERSION),
 		.max_frame = k->connection.in.max_body_bytes,
 	};
+	size_t i;
 
+	for (i = 0; i < N_FEATURES; i++)
+		names[i].value = kgp_text(kgp_feature_names[features[i]]);
 	return connection_put(&k->connection, KGP_T_hello, &hello);
 }
 
@@ -95,12 +104,25 @@ int frames_put_open(struct kg_consumer *c)
 	return 0;
 }
 
+static void read_features(struct kg_client *k, struct kgp_list names)
+{
+	struct kgp_name name;
+	size_t i;
+
+	k->features = 0;
+	while (kgp_next_name(&names, &name))
+		for (i = 0; i < N_FEATURES; i++)
+			if (kgp_bytes_equal(name.value, kgp_text(kgp_feature_names[features[i]])))
+				k->features |= 1u << features[i];
+}
+
 static int on_welcome(struct kg_client *k, const struct kgp_welcome *m)
 {
 	if (m->version != KGP_VERSION)
 		return violated(k, "a protocol version that was not offered");
 	k->session = SESSION_READY; /* what there is to say now, session_send() says */
 	k->welcomed = true;
+	read_features(k, m->features);
 	if (!k->consumer)
 		k->connection.n_failures = 0;
 	return 0;
@@ -181,19 +203,28 @@ static int on_open_reply(struct kg_consumer *c, const struct kgp_reply *m)
 	return 0;
 }
 
-static void answer(struct requests *rs, struct events *es, struct request *q,
+/* false: there is no memory to keep the result. */
+static bool answer(struct requests *rs, struct events *es, struct request *q,
 		   const struct kgp_reply *m)
 {
+	if (q->result && m->result.wire) {
+		kgp_buf_reset(q->result);
+		kgp_put_raw(q->result, m->result.wire, m->result.wire_bytes);
+		if (q->result->failed)
+			return false;
+	}
 	if (m->code && q->error)
 		error_of_daemon(q->error, m->code, m->text);
 	requests_answer(rs, es, q, error_code_of_daemon(m->code), m->text);
+	return true;
 }
 
 static int on_answer(struct kg_consumer *c, struct request *q, const struct kgp_reply *m)
 {
 	bool closed = q->kind == REQUEST_CLOSE;
 
-	answer(&c->requests, &c->events, q, m);
+	if (!answer(&c->requests, &c->events, q, m))
+		return no_memory(c->client);
 	if (closed)
 		consumer_detach(c);
 	return 0;
@@ -211,9 +242,7 @@ static int on_reply(struct kg_client *k, const struct kgp_reply *m)
 	if (q)
 		return on_answer(c, q, m);
 	q = requests_find(&k->requests, m->request);
-	if (q)
-		answer(&k->requests, NULL, q, m);
-	return 0;
+	return q && !answer(&k->requests, NULL, q, m) ? no_memory(k) : 0;
 }
 
 static int on_marked(struct kg_consumer *c, const struct kgp_marked *m)
@@ -255,7 +284,7 @@ static int on_assign(struct kg_consumer *c, const struct kgp_assign *m)
 		return violated(c->client, "ASSIGN with a number or topic that cannot be");
 	r = claims_add(&c->claims, m, &claim);
 	if (r == -ENOMEM)
-		return no_memory(c);
+		return no_memory(c->client);
 	if (r)
 		return violated(c->client, "ASSIGN of what is assigned already");
 	tell(c, KG_EVENT_ASSIGNED, claim, 0);
@@ -357,7 +386,7 @@ static int on_event(struct kg_consumer *c, const struct kgp_error *m)
 	struct event e = {.type = KG_EVENT_ERROR, .partition = (int32_t)m->partition};
 
 	if (m->topic.data && !(e.topic = claims_topic(&c->claims, m->topic)))
-		return no_memory(c);
+		return no_memory(c->client);
 	e.context = context_of(m->context);
 	e.code = error_code_of_daemon(m->code);
 	events_push(&c->events, &e, m->text);

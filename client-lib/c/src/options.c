@@ -5,7 +5,8 @@
  * Two kinds under one call: the library's own, declared in the tables here, and the settings of the
  * protocol, which have their table and their rules in proto/. A bad value is told with the rule
  * that it breaks; what is not set is the group's or the default, so relations between settings are
- * checked only where both sides were given. Owns its texts. It must never read files.
+ * checked only where both sides were given. Owns its texts, also those that the table of settings
+ * points to. It must never read files.
  */
 #include "client-lib/c/src/options.h"
 
@@ -65,11 +66,14 @@ struct kg_options *kg_options_free(struct kg_options *o)
 
 	for (i = 0; o && i < N_OPTION_TEXTS; i++)
 		free(o->text[i]);
+	for (i = 0; o && i < KGP_N_SETTINGS; i++)
+		free(o->setting_text[i]);
 	free(o);
 	return NULL;
 }
 
-static int set_text(struct kg_options *o, int i, const char *value)
+/* Replaces a text by a copy of another. */
+static int set_text(char **text, const char *value)
 {
 	size_t n = strlen(value) + 1;
 	char *copy = malloc(n);
@@ -77,8 +81,18 @@ static int set_text(struct kg_options *o, int i, const char *value)
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, value, n);
-	free(o->text[i]);
-	o->text[i] = copy;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+static int copy_setting_text(struct kg_options *copy, const struct kg_options *o, int i)
+{
+	if (!o->setting_text[i])
+		return 0;
+	if (set_text(&copy->setting_text[i], o->setting_text[i]))
+		return -ENOMEM;
+	copy->settings.text[i] = kgp_text(copy->setting_text[i]);
 	return 0;
 }
 
@@ -92,7 +106,10 @@ struct kg_options *options_copy(const struct kg_options *o)
 	memcpy(copy->number, o->number, sizeof(copy->number));
 	copy->settings = o->settings;
 	for (i = 0; i < N_OPTION_TEXTS; i++)
-		if (o->text[i] && set_text(copy, i, o->text[i]))
+		if (o->text[i] && set_text(&copy->text[i], o->text[i]))
+			return kg_options_free(copy);
+	for (i = 0; i < KGP_N_SETTINGS; i++)
+		if (copy_setting_text(copy, o, i))
 			return kg_options_free(copy);
 	return copy;
 }
@@ -150,7 +167,7 @@ static int set_own_text(struct kg_options *o, int i, const char *value, struct k
 				 texts[i].name, n, texts[i].min_bytes, texts[i].max_bytes);
 	if (i != OPTION_SOCKET && !kgp_is_utf8((const uint8_t *)value, n))
 		return error_set(e, KG_ERR_SETTING, "%s is not valid UTF-8", texts[i].name);
-	if (set_text(o, i, value))
+	if (set_text(&o->text[i], value))
 		return error_set(e, KG_ERR_MEMORY, "no memory for option %s", texts[i].name);
 	return KG_OK;
 }
@@ -168,13 +185,24 @@ static int set_own_number(struct kg_options *o, int i, const char *value, struct
 	return KG_OK;
 }
 
+/* The table's rule comes first, then the copy that the table's text is to point to. */
 static int set_setting(struct kg_options *o, const char *name, const char *value,
 		       struct kg_error *e)
 {
+	struct kgp_settings changed = o->settings;
+	int i = kgp_setting_find(kgp_text(name));
 	char why[RULE_BYTES] = "";
 
-	if (kgp_settings_set(&o->settings, kgp_text(name), kgp_text(value), why, sizeof(why)))
+	if (kgp_settings_set(&changed, kgp_text(name), kgp_text(value), why, sizeof(why)))
 		return error_set(e, KG_ERR_SETTING, "%s", why);
+	if (kgp_setting_info((enum kgp_setting)i)->kind == KGP_SETTING_TEXT) {
+		if (!kgp_is_utf8((const uint8_t *)value, strlen(value)))
+			return error_set(e, KG_ERR_SETTING, "%s is not valid UTF-8", name);
+		if (set_text(&o->setting_text[i], value))
+			return error_set(e, KG_ERR_MEMORY, "no memory for option %s", name);
+		changed.text[i] = kgp_text(o->setting_text[i]);
+	}
+	o->settings = changed;
 	return KG_OK;
 }
 
@@ -215,9 +243,6 @@ int kg_options_validate(const struct kg_options *o, struct kg_error *error)
 	if (given(s, KGP_SETTING_HEARTBEAT_INTERVAL) && given(s, KGP_SETTING_SESSION_TIMEOUT) &&
 	    kgp_settings_check(s, why, sizeof(why)))
 		return error_set(error, KG_ERR_SETTING, "%s", why);
-	if (given(s, KGP_SETTING_TOPICS_INCLUDE) || given(s, KGP_SETTING_TOPICS_EXCLUDE))
-		return error_set(error, KG_ERR_SETTING,
-				 "topics.include and topics.exclude are not in this version");
 	if (s->value[KGP_SETTING_MODE] != KGP_MULTIPLEXED)
 		return error_set(error, KG_ERR_SETTING,
 				 "mode is 'partitions', this version has only multiplexed");
@@ -225,4 +250,66 @@ int kg_options_validate(const struct kg_options *o, struct kg_error *error)
 		return error_set(error, KG_ERR_SETTING,
 				 "notifications is 'yes', this version has only no");
 	return KG_OK;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+bool options_has_pattern(const struct kg_options *o)
+{
+	return o && given(&o->settings, KGP_SETTING_TOPICS_INCLUDE);
+}
+
+/* As kgp_setting_print() writes a duration or a count. */
+static void print_number(int64_t v, bool duration, char *out)
+{
+	enum kgp_setting like = duration ? KGP_SETTING_DWELL_TIME : KGP_SETTING_COMMIT_RETRIES;
+
+	kgp_setting_print(like, v, out, OPTION_VALUE_BYTES);
+}
+
+void options_print(const struct kg_options *o, struct option_values *values)
+{
+	int i;
+
+	for (i = 0; i < N_OPTION_NUMBERS; i++)
+		print_number(o->number[i], numbers[i].duration, values->print[i]);
+	for (i = 0; i < KGP_N_SETTINGS; i++)
+		kgp_setting_print((enum kgp_setting)i, o->settings.value[i],
+				  values->print[N_OPTION_NUMBERS + i], OPTION_VALUE_BYTES);
+}
+
+static const char *get_text(const struct kg_options *o, int i)
+{
+	if (i == OPTION_SOCKET)
+		return options_socket(o);
+	if (i == OPTION_NAME)
+		return options_name(o);
+	return o->text[i] ? o->text[i] : "";
+}
+
+static const char *get_setting(const struct kg_options *o, const struct option_values *values,
+			       int i)
+{
+	const struct kgp_setting_info *info = kgp_setting_info((enum kgp_setting)i);
+
+	if (info->level == KGP_SETTING_GROUP && !given(&o->settings, (enum kgp_setting)i))
+		return NULL;
+	if (info->kind == KGP_SETTING_TEXT)
+		return o->setting_text[i] ? o->setting_text[i] : "";
+	return values->print[N_OPTION_NUMBERS + i];
+}
+
+const char *options_get(const struct kg_options *o, const struct option_values *values,
+			const char *name)
+{
+	int i;
+
+	for (i = 0; i < N_OPTION_TEXTS; i++)
+		if (!strcmp(texts[i].name, name))
+			return get_text(o, i);
+	for (i = 0; i < N_OPTION_NUMBERS; i++)
+		if (!strcmp(numbers[i].name, name))
+			return values->print[i];
+	i = kgp_setting_find(kgp_text(name));
+	return i < 0 ? NULL : get_setting(o, values, i);
 }

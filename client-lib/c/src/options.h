@@ -21,10 +21,22 @@ struct kg_options {
 	char *text[N_OPTION_TEXTS]; /* owned; NULL: not set */
 	int64_t number[N_OPTION_NUMBERS];
 	struct kgp_settings settings;
+	char *setting_text[KGP_N_SETTINGS]; /* owned; settings.text points to them */
+};
+
+enum { OPTION_VALUE_BYTES = 24 };
+
+/* The values in force, those that are no texts printed. */
+struct option_values {
+	char print[N_OPTION_NUMBERS + KGP_N_SETTINGS][OPTION_VALUE_BYTES];
 };
 
 struct kg_options *
-options_copy(const struct kg_options *o); /* o NULL: the defaults; NULL: no memory */
+options_copy(const struct kg_options *o);	      /* o NULL: the defaults; NULL: no memory */
+bool options_has_pattern(const struct kg_options *o); /* topics.include; o may be NULL */
+void options_print(const struct kg_options *o, struct option_values *values);
+const char *options_get(const struct kg_options *o, const struct option_values *values,
+			const char *name); /* NULL: no such option, or not set and the group's */
 const char *options_socket(const struct kg_options *o);
 const char *options_name(const struct kg_options *o);
 

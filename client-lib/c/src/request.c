@@ -58,11 +58,21 @@ struct request *requests_find(struct requests *rs, uint64_t id)
 	return NULL;
 }
 
+static int put_query(struct connection *c, const struct request *q)
+{
+	struct kgp_query query = *q->query;
+
+	query.request = q->id;
+	return connection_put(c, KGP_T_query, &query);
+}
+
 static int put(struct connection *c, const struct request *q)
 {
 	struct kgp_commit commit = {.request = q->id};
 	struct kgp_close close = {.request = q->id};
 
+	if (q->kind == REQUEST_QUERY)
+		return put_query(c, q);
 	return q->kind == REQUEST_COMMIT ? connection_put(c, KGP_T_commit, &commit)
 					 : connection_put(c, KGP_T_close, &close);
 }

@@ -143,6 +143,15 @@ static int put_all(struct kg_consumer *c)
 	return r ? r : put_credit(c);
 }
 
+/* Of the client's own: questions. */
+static int put_requests(struct kg_client *k)
+{
+	if (k->features & 1u << KGP_FEATURE_query)
+		return requests_put(&k->requests, &k->connection);
+	requests_end(&k->requests, NULL, KG_ERR_UNSUPPORTED, kgp_bytes(NULL, 0));
+	return 0;
+}
+
 static int put_next(struct kg_client *k)
 {
 	int r = 0;
@@ -150,7 +159,7 @@ static int put_next(struct kg_client *k)
 	if (k->session == SESSION_READY && k->consumer)
 		r = frames_put_open(k->consumer);
 	if (!r && k->session >= SESSION_READY)
-		r = requests_put(&k->requests, &k->connection);
+		r = put_requests(k);
 	return !r && may_speak(k) ? put_all(k->consumer) : r;
 }
 
