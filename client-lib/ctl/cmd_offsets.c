@@ -127,10 +127,15 @@ static const struct options_spec spec = {
 static int ask_partitions(struct offsets *o, json_t **answer, struct trouble *t)
 {
 	struct query_arguments a = {0};
+	int r;
 
 	query_put_text(&a, "topic", o->topic);
 	scope_put(&o->scope, &a);
-	return query_ask_with(&o->query, "partitions", &a, answer, t);
+	r = query_ask_with(&o->query, "partitions", &a, answer, t);
+	if (r < 0 && t->code == KGP_E_UNKNOWN_TOPIC)
+		trouble_set_how(t, "mend its name or its ACL; kgroupctl topics lists those that "
+				   "may be read");
+	return r;
 }
 
 /* at NULL: the time. The offset becomes member `name` of the row. */
