@@ -294,7 +294,7 @@ int cmd_offsets(struct ctl *ctl, int argc, char **argv)
 	int r;
 
 	options_parse(ctl, &spec, &o, argc, argv, false);
-	r = query_open(&o.query, ctl->socket_path, ctl->timeout_ms, &t);
+	r = scope_open(&o.query, ctl, &t);
 	if (r < 0)
 		return trouble_print(&t);
 	r = run(&o, &t);

@@ -73,7 +73,7 @@ int cmd_topics(struct ctl *ctl, int argc, char **argv)
 	int r;
 
 	options_parse(ctl, &spec, &scope, argc, argv, false);
-	r = query_open(&q, ctl->socket_path, ctl->timeout_ms, &t);
+	r = scope_open(&q, ctl, &t);
 	if (r < 0)
 		return trouble_print(&t);
 	scope_put(&scope, &arguments);

@@ -10,6 +10,9 @@
 
 #include "client-lib/ctl/show.h"
 
+/* How long the daemon waits for a cluster, and what its own words about that may take. */
+enum { CLUSTER_MS = 10000, GRACE_MS = 2000 };
+
 error_t scope_parse(struct scope *scope, int key, char *arg)
 {
 	switch (key) {
@@ -22,6 +25,15 @@ error_t scope_parse(struct scope *scope, int key, char *arg)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+int scope_open(struct query *q, const struct ctl *ctl, struct trouble *t)
+{
+	int timeout_ms = ctl->timeout_ms;
+
+	if (timeout_ms >= CLUSTER_MS)
+		timeout_ms += GRACE_MS;
+	return query_open(q, ctl->socket_path, timeout_ms, t);
 }
 
 void scope_put(const struct scope *scope, struct query_arguments *a)
@@ -37,6 +49,10 @@ int scope_fail(const struct scope *scope, struct trouble *t)
 		if (!scope->group)
 			trouble_set_how(t, "ask with the rights of a group that you may use: "
 					   "--group NAME;\nkgroupctl status lists them");
+		break;
+	case KGP_E_TIMEOUT:
+		trouble_set_how(t, "is the cluster there? kgroupctl status; journalctl -u kgroupd "
+				   "-n 50; or a longer --timeout");
 		break;
 	case KGP_E_UNKNOWN_TOPIC:
 		t->exit_code = CTL_EXIT_NO;

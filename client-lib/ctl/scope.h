@@ -23,6 +23,9 @@ enum { SCOPE_KEY_GROUP = 0x500, SCOPE_KEY_CLUSTER };
 
 error_t scope_parse(struct scope *scope, int key, char *arg);
 
+/* query_open() with time enough for the daemon to give up its cluster first. */
+int scope_open(struct query *q, const struct ctl *ctl, struct trouble *t);
+
 void scope_put(const struct scope *scope, struct query_arguments *a);
 
 /* Prints t and returns its exit code. */
