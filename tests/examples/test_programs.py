@@ -67,3 +67,35 @@ def test_batch_says_why_it_cannot_open(billing, builddir):
     program = billing.start(builddir / "client-lib/c/example-batch", "nobodys", "t")
     assert program.wait_exit() == 69
     assert "[group nobodys]" in program.output()
+
+
+def begins_and_all_values(program, topic, values, line):
+    program.wait_output(*(f"begins: {topic}/{i}" for i in range(N_PARTITIONS)),
+                        *(line.format(value=value) for value in values))
+
+
+def test_partitions_threads_reads_each_partition_in_a_thread(scene, example, topic, values):
+    program = example("partitions_threads")
+    begins_and_all_values(program, topic, values, "\t{value}\n")
+    wait_committed(scene, topic)
+    assert program.stop(signal.SIGTERM) == 0, program.output()
+    assert program.output().count(f"ends: {topic}/") == N_PARTITIONS
+
+
+def test_partitions_poll_reads_all_in_a_loop(scene, example, topic, values):
+    program = example("partitions_poll")
+    begins_and_all_values(program, topic, values, "\t{value}\n")
+    wait_committed(scene, topic)
+    assert program.stop(signal.SIGINT) == 0, program.output()
+    for partition in range(N_PARTITIONS):
+        assert f"ends: {topic}/{partition} after {N_MESSAGES} messages" in program.output()
+
+
+@pytest.mark.parametrize("name", ["partitions_threads", "partitions_poll"])
+def test_a_sibling_takes_half_of_the_partitions_over(example, topic, values, name):
+    one = example(name)
+    begins_and_all_values(one, topic, values, "\t{value}\n")
+    two = example(name)
+    two.wait_output(f"begins: {topic}/")
+    one.wait_output(f"ends: {topic}/")
+    assert one.stop() == two.stop() == 0, one.output() + two.output()

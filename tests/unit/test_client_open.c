@@ -94,14 +94,23 @@ static void test_validate_looks_at_several_options(void **state)
 	kg_options_set(o, "heartbeat.interval", "2s", NULL);
 	assert_int_equal(kg_options_validate(o, NULL), 0);
 	kg_options_set(o, "mode", "partitions", NULL);
-	assert_int_equal(kg_options_validate(o, &e), KG_ERR_SETTING);
-	kg_options_set(o, "mode", "multiplexed", NULL);
+	assert_int_equal(kg_options_validate(o, &e), 0);
 	kg_options_set(o, "notifications", "yes", NULL);
 	assert_int_equal(kg_options_validate(o, &e), KG_ERR_SETTING);
 	kg_options_free(o);
 }
 
 /* ---- what the daemon is told ----------------------------------------------------------------- */
+
+static bool has_feature(struct kgp_list features, const char *name)
+{
+	struct kgp_name feature;
+
+	while (kgp_next_name(&features, &feature))
+		if (kgp_bytes_equal(feature.value, kgp_text(name)))
+			return true;
+	return false;
+}
 
 static void check_hello(struct fake *f)
 {
@@ -111,7 +120,7 @@ static void check_hello(struct fake *f)
 	fake_accept(f);
 	fake_expect(f, KGP_T_hello, &b);
 	if (!kgp_bytes_equal(b.hello.name, kgp_text("prog")) || b.hello.max_frame != 1 << 20 ||
-	    b.hello.versions.n != 1)
+	    b.hello.versions.n != 1 || !has_feature(b.hello.features, "partitions"))
 		snprintf(f->failure, sizeof(f->failure), "HELLO says something else");
 	fake_put(f, KGP_T_welcome, &welcome);
 	fake_send(f);
@@ -406,16 +415,10 @@ static void test_a_path_that_is_too_long(void **state)
 
 static void test_every_error_has_a_name(void **state)
 {
-	static const int codes[] = {KG_OK,
-				    KG_ERR_DENIED,
-				    KG_ERR_OVERFLOW,
-				    KG_ERR_ARGUMENT,
-				    KG_ERR_UNREACHABLE,
-				    KG_ERR_PROTOCOL,
-				    KG_ERR_MEMORY,
-				    KG_ERR_CLOSED,
-				    KG_ERR_FORKED,
-				    KG_ERR_DISCONNECTED};
+	static const int codes[] = {KG_OK,	     KG_ERR_DENIED,	 KG_ERR_OVERFLOW,
+				    KG_ERR_ARGUMENT, KG_ERR_UNREACHABLE, KG_ERR_PROTOCOL,
+				    KG_ERR_MEMORY,   KG_ERR_CLOSED,	 KG_ERR_FORKED,
+				    KG_ERR_RELEASED, KG_ERR_DISCONNECTED};
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(*codes); i++)

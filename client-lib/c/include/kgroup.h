@@ -31,11 +31,12 @@
  *			...
  *	}
  *
- * Threads: the library has none; a consumer is used by one thread at a time.
+ * Threads: the library has none; a consumer is used by one thread at a time. In partitions mode the
+ * consumer and each of its partitions may be used by threads of their own, see below.
  * Fork: the consumer stays the parent's. In the child kg_consumer_free() is allowed, and every
  * other call answers KG_ERR_FORKED, or nothing where it has no error to answer.
  * Signals: no handler is installed and SIGPIPE is never raised. A signal ends kg_consumer_receive()
- * with 0 and no other call.
+ * with 0 and no other call (in partitions mode it may end a wait, see below).
  * Connection: after a loss the library reconnects by itself, says what was marked, and delivery
  * goes on; what was not marked comes again.
  * Nothing here ever calls abort() or exit().
@@ -128,8 +129,10 @@ KG_API const char *kg_version(void);
  *	name		this program's name in status and logs; default: the process's name
  *	open.timeout	how long kg_consumer_open() waits; default 10s
  *	request.timeout	how long calls wait that take no timeout; default 30s
- *	credit.messages	messages the library holds ahead at most; default 20000
- *	credit.bytes	bytes of them at most, the last may overshoot; default 1048576 (1 MiB)
+ *	credit.messages	messages the library holds ahead at most; default 20000; in partitions mode
+ *			for each partition, default 5000
+ *	credit.bytes	bytes of them at most, the last may overshoot; default 1048576 (1 MiB); in
+ *			partitions mode for each partition, default 262144 (256 KiB)
  *	max.frame	largest message in bytes with its frame; default 68157440 (65 MiB)
  * and the settings of kgroup-protocol(7): of the group (strategy, session.timeout,
  * heartbeat.interval, initial.offset, commit.interval, commit.retries) and of the consumer
@@ -530,6 +533,117 @@ struct kg_event {
  * 1: there is one; 0: none.
  */
 KG_API int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event);
+
+/* ---- partitions mode ------------------------------------------------------------------------- */
+
+/*
+ * With the option mode = partitions each claim is a stream of its own: a partition, from the moment
+ * it is taken here until kg_partition_free(). One that nobody reads stalls no other.
+ *
+ *	while (kg_consumer_wait_partition(c, &p, -1) > 0)
+ *		start a thread with p:
+ *			while (kg_partition_receive(p, &m, -1) > 0) {
+ *				handle(&m);
+ *				kg_partition_mark(p, m.offset, NULL);
+ *			}
+ *			kg_partition_free(p);
+ *
+ * In an event loop: kg_consumer_process(), then kg_consumer_next_partition() until it answers 0,
+ * then kg_partition_next() on those that are there.
+ *
+ * Threads: the consumer and each of its partitions may be used at the same time, each handle by one
+ * thread at a time. kg_consumer_close() may also be called while another thread waits in a call of
+ * the consumer; all that wait are woken. The library has no thread: of those that wait, one reads
+ * the socket for all. A signal that this one gets ends its wait with 0, so it may end a wait and
+ * need not: threads that are to end are woken by kg_consumer_close().
+ *
+ * kg_consumer_next(), _next_batch() and _receive() answer KG_ERR_ARGUMENT in this mode, and the
+ * calls that are below answer it in the other. kg_consumer_assignment() gives a copy here, and the
+ * number 0 also when there is no memory for it.
+ */
+struct kg_partition;
+
+/*
+ * The next new partition. Never blocks.
+ *	out		the partition, owned by the caller; untouched without one
+ * 1: there is one; 0: none now; below 0 as kg_consumer_process(), or KG_ERR_ARGUMENT.
+ */
+KG_API int kg_consumer_next_partition(struct kg_consumer *c, struct kg_partition **out);
+
+/* The same, but waits up to timeout_ms (-1: for ever; 0: not) for one. */
+KG_API int kg_consumer_wait_partition(struct kg_consumer *c, struct kg_partition **out,
+				      int timeout_ms);
+
+/* The claim as it was handed to us, so marked is -1. Valid for p's life. Never blocks. p NULL:
+ * NULL. */
+KG_API const struct kg_claim *kg_partition_get_claim(const struct kg_partition *p);
+
+/*
+ * The next message of the partition that has already arrived. Never blocks. Valid until the next
+ * call of next, next_batch or receive on p, over reconnects, the partition's end and
+ * kg_consumer_close() too.
+ *	m		out; not NULL
+ * 1: there is one; 0: none now. KG_ERR_RELEASED: the stream is complete (it is released or given
+ * back, or the connection is lost): mark what is done, which counts until the release is over, then
+ * free p; if the partition is still ours it comes again as a new one. Else below 0 as
+ * kg_consumer_process().
+ */
+KG_API int kg_partition_next(struct kg_partition *p, struct kg_message *m);
+
+/*
+ * The same for up to max messages, in order, with one lock for all: the fast way. Their number, 0,
+ * or below 0 as kg_partition_next().
+ */
+KG_API int kg_partition_next_batch(struct kg_partition *p, struct kg_message *m, size_t max);
+
+/* Like next, but waits up to timeout_ms (-1: for ever; 0: not) for one. */
+KG_API int kg_partition_receive(struct kg_partition *p, struct kg_message *m, int timeout_ms);
+
+/*
+ * The next error of this partition, with errors = yes. Never blocks. Not reading them blocks
+ * nothing: the last 32 are kept and the rest is counted, which is told first as KG_ERR_OVERFLOW.
+ *	error		out; not NULL
+ * 1: there is one; 0: none.
+ */
+KG_API int kg_partition_next_error(struct kg_partition *p, struct kg_error *error);
+
+/*
+ * Marks a message of the partition as done, and all below it. Never blocks, and counts as
+ * kg_consumer_mark() does. It means what was handed out here last: after a seek by another thread,
+ * marks are stale until the next call of next, next_batch or receive on p.
+ *	offset		of the message, which need not have been delivered here
+ *	metadata	as of kg_consumer_mark()
+ * 0, also when the claim is gone by now. KG_ERR_ARGUMENT, _MEMORY, _CLOSED, _FORKED.
+ */
+KG_API int kg_partition_mark(struct kg_partition *p, int64_t offset, const char *metadata);
+
+/*
+ * Gives the partition back: the daemon hands it to another consumer of the group on this host, or
+ * to none while there is none, and not to this one again while it has it and the consumer is open.
+ * What is marked is said first, what is unread is dropped, and nothing is marked afterwards. Blocks
+ * until it has ended, at most request.timeout.
+ * 0, also when it had ended before; KG_ERR_TIMEOUT, _MEMORY, _FORKED, or what ended the consumer.
+ */
+KG_API int kg_partition_close(struct kg_partition *p);
+
+/*
+ * The same without waiting: it has ended when kg_partition_next() answers KG_ERR_RELEASED, and
+ * marks count as in any release. 0, KG_ERR_PROTOCOL, _FORKED.
+ */
+KG_API int kg_partition_close_start(struct kg_partition *p);
+
+/*
+ * Frees the handle, and its last message. Before the consumer is freed, which would take it along.
+ * If the partition is still held it is given back, and if it is being released the daemon hears
+ * that nothing more will be marked. Never blocks. NULL is fine. Always NULL.
+ */
+KG_API struct kg_partition *kg_partition_free(struct kg_partition *p);
+
+/*
+ * The error of the last call on p that failed; code KG_OK: none. Valid until the next call on p.
+ * Never NULL. kg_consumer_error() has the last of any thread.
+ */
+KG_API const struct kg_error *kg_partition_error(const struct kg_partition *p);
 
 #ifdef __cplusplus
 }

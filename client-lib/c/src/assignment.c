@@ -7,14 +7,58 @@
  * once if the socket takes it.
  */
 #include "client-lib/c/src/error.h"
+#include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t metadata_bytes(const struct kg_claim *view, size_t n)
+{
+	size_t sum = 0;
+
+	for (; n; n--, view++)
+		sum += view->metadata ? view->metadata_bytes + 1 : 0;
+	return sum;
+}
+
+/* In partitions mode others may end a claim while the caller looks: what is told is a copy. */
+static size_t copy_view(struct kg_consumer *c, size_t n)
+{
+	const struct kg_claim *from = c->claims.view;
+	struct kg_claim *view;
+	char *at;
+	size_t i;
+
+	free(c->partitions->view);
+	c->partitions->view = view = malloc(n * sizeof(*view) + metadata_bytes(from, n));
+	if (!view) {
+		error_set(&c->error, KG_ERR_MEMORY, "no memory for the list of partitions");
+		return 0;
+	}
+	at = (char *)(view + n);
+	for (i = 0; i < n; i++) {
+		view[i] = from[i];
+		if (!from[i].metadata)
+			continue;
+		view[i].metadata = memcpy(at, from[i].metadata, from[i].metadata_bytes + 1);
+		at += from[i].metadata_bytes + 1;
+	}
+	return n;
+}
 
 size_t kg_consumer_assignment(struct kg_consumer *c, const struct kg_claim **claims)
 {
+	CONSUMER_LOCK(c);
 	size_t n = consumer_check(c) ? 0 : claims_view(&c->claims);
 
-	if (claims)
-		*claims = n ? c->claims.view : NULL;
+	if (n && c->partitions)
+		n = copy_view(c, n);
+	if (!claims)
+		return n;
+	*claims = n ? c->claims.view : NULL;
+	if (n && c->partitions)
+		*claims = c->partitions->view;
 	return n;
 }
 
@@ -38,6 +82,8 @@ static int set_aside(struct kg_consumer *c, struct claim *claim)
 static int set_free(struct kg_consumer *c, struct claim *claim)
 {
 	claim->paused = false;
+	if (claim->partition)
+		partition_resume(claim->partition);
 	claims_set_waiting(&c->claims, claim, !STAILQ_EMPTY(&claim->aside));
 	return 0;
 }
@@ -63,6 +109,7 @@ static int set_paused(struct kg_consumer *c, const struct claim *only, bool paus
 
 static int check_and_set(struct kg_consumer *c, const char *topic, int32_t partition, bool paused)
 {
+	CONSUMER_LOCK(c);
 	const struct claim *claim;
 	int r = consumer_check_open(c);
 
@@ -96,6 +143,7 @@ static void set_done(struct kg_consumer *c, struct claim *claim)
 
 int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition)
 {
+	CONSUMER_LOCK(c);
 	struct claim *claim;
 	size_t i;
 	int r = consumer_check_open(c);

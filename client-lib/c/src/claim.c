@@ -234,7 +234,7 @@ static void orphan(struct claims *cs, struct claim *claim)
 	if (claim->state < CLAIM_ORPHAN)
 		index_remove(&cs->by_id, claim->id);
 	claim->state = CLAIM_ORPHAN;
-	claim->paused = claim->told_paused = claim->done_due = false;
+	claim->paused = claim->told_paused = claim->done_due = claim->close_due = false;
 	claim->sure.dirty = claim->far.dirty = false;
 	claim_drop_aside(cs, claim);
 	claims_untouch(cs, claim);

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 struct block;
+struct kg_partition;
 
 enum claim_state {
 	CLAIM_HELD,
@@ -40,6 +41,8 @@ struct claim {
 	enum claim_state state;
 	bool paused, told_paused; /* told: what the daemon knows */
 	bool done_due, done_sent;
+	bool close_due, close_sent;	/* the application gives it back */
+	struct kg_partition *partition; /* its handle, in partitions mode; not owned */
 	uint64_t epoch;
 	int64_t handed;	       /* offset of the last message handed out in this epoch; -1: none */
 	struct mark_slot sure; /* marks up to handed: in range, so only the highest matters */

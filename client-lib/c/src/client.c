@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
 
@@ -51,14 +52,27 @@ int client_equip(struct kg_client *k)
 	return 0;
 }
 
+/* A forked child may have what another thread was in the middle of: only descriptors are sure. */
+static void abandon(struct kg_client *k)
+{
+	sharing_abandon(k);
+	close(k->connection.fd);
+	close(k->connection.epoll_fd);
+}
+
 void client_unref(struct kg_client *k)
 {
-	if (--k->n_refs)
+	if (__atomic_sub_fetch(&k->n_refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (client_is_forked(k) && sharing_is_torn(k)) {
+		abandon(k);
+		return;
+	}
 	if (client_is_forked(k))
 		connection_abandon(&k->connection);
 	else
 		connection_deinit(&k->connection);
+	sharing_deinit(k);
 	requests_deinit(&k->requests);
 	kg_options_free(k->options);
 	free(k->values);
@@ -162,38 +176,59 @@ const char *kg_client_get_option(const struct kg_client *client, const char *nam
 	return client && name ? options_get(client->options, client->values, name) : NULL;
 }
 
+/* Another thread may write the next one while the caller reads this. */
+static const struct kg_error *told_error(const struct kg_client *k)
+{
+	CLIENT_LOCK(k);
+
+	k->sharing->error = k->error;
+	return &k->sharing->error;
+}
+
 const struct kg_error *kg_client_error(const struct kg_client *client)
 {
 	static const struct kg_error none = {.code = KG_ERR_ARGUMENT, .text = "there is no client"};
 
-	return client ? &client->error : &none;
+	if (!client)
+		return &none;
+	return client->sharing ? told_error(client) : &client->error;
 }
 
 int kg_client_close(struct kg_client *client)
 {
+	CLIENT_LOCK(client);
 	int r = client_check(client);
 
 	if (r)
 		return r == KG_ERR_CLOSED ? KG_OK : r;
 	if (client->consumer)
-		r = kg_consumer_close(client->consumer);
+		r = consumer_close(client->consumer);
 	client->closed = true;
 	session_drop(client);
 	return r;
+}
+
+/* The handle goes; a consumer's may stay, but has no connection. */
+static void leave(struct kg_client *k)
+{
+	CLIENT_LOCK(k);
+
+	k->closed = true;
+	if (client_is_forked(k)) {
+		if (!sharing_is_torn(k))
+			connection_abandon(&k->connection);
+		return;
+	}
+	if (k->consumer)
+		consumer_give_up(k->consumer);
+	connection_deinit(&k->connection);
 }
 
 struct kg_client *kg_client_free(struct kg_client *client)
 {
 	if (!client)
 		return NULL;
-	client->closed = true;
-	if (client_is_forked(client)) {
-		connection_abandon(&client->connection);
-	} else {
-		if (client->consumer)
-			consumer_give_up(client->consumer);
-		connection_deinit(&client->connection);
-	}
+	leave(client);
 	client_unref(client);
 	return NULL;
 }

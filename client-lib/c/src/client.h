@@ -8,6 +8,7 @@
 #include "client-lib/c/src/fork_guard.h"
 #include "client-lib/c/src/options.h"
 #include "client-lib/c/src/request.h"
+#include "client-lib/c/src/sharing.h"
 
 /* How far the connection has come. */
 enum session_state {
@@ -22,6 +23,7 @@ struct kg_client {
 	unsigned n_refs; /* handles: the application's, and each of its consumers */
 	bool is_private; /* made for one consumer, and no longer needed than that */
 	struct fork_guard guard;
+	struct sharing *sharing;      /* owned; of several threads, in partitions mode; else NULL */
 	struct kg_consumer *consumer; /* not owned; NULL: the connection has none */
 
 	/* the conversation */

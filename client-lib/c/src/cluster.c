@@ -124,6 +124,7 @@ static int keep_topics(struct kg_client *k, const struct query *q, const struct 
 int kg_client_get_topics(struct kg_client *client, const char *group,
 			 const struct kg_topic **topics, size_t *n)
 {
+	CLIENT_LOCK(client);
 	struct query q = {.bound = false};
 	int r = begin_at_cluster(client, &q, group);
 
@@ -176,6 +177,7 @@ static int keep_partitions(struct kg_client *k, const struct query *q, const int
 int kg_client_get_partitions(struct kg_client *client, const char *group, const char *topic,
 			     const int32_t **partitions, size_t *n)
 {
+	CLIENT_LOCK(client);
 	struct query q = {.bound = false};
 	int r = begin_at_cluster(client, &q, group);
 
@@ -210,6 +212,7 @@ static int put_at(struct kg_client *k, struct query *q, int32_t partition, int64
 int kg_client_get_offset(struct kg_client *client, const char *group, const char *topic,
 			 int32_t partition, int64_t at, int64_t *offset)
 {
+	CLIENT_LOCK(client);
 	struct query q = {.bound = false};
 	int r = begin_at_cluster(client, &q, group);
 
@@ -231,6 +234,7 @@ int kg_client_get_offset(struct kg_client *client, const char *group, const char
 
 int kg_client_refresh(struct kg_client *client, const char *group)
 {
+	CLIENT_LOCK(client);
 	struct query q = {.bound = false};
 	int r = begin(client, &q, group);
 
@@ -242,6 +246,7 @@ int kg_client_refresh(struct kg_client *client, const char *group)
 
 int kg_client_validate(struct kg_client *client, const struct kg_options *options)
 {
+	CLIENT_LOCK(client);
 	struct query q = {.bound = false};
 	int r = client_check(client);
 

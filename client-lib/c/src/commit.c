@@ -24,6 +24,7 @@ static uint64_t deadline_us(const struct kg_consumer *c, int timeout_ms)
 
 int kg_consumer_commit(struct kg_consumer *c, int timeout_ms)
 {
+	CONSUMER_LOCK(c);
 	struct request q = {.kind = REQUEST_COMMIT};
 	int r = consumer_check_open(c);
 
@@ -36,6 +37,7 @@ int kg_consumer_commit(struct kg_consumer *c, int timeout_ms)
 
 int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request)
 {
+	CONSUMER_LOCK(c);
 	struct request *q;
 	int r = consumer_check_open(c);
 

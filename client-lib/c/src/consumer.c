@@ -14,6 +14,7 @@
 #include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
+#include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
 
 #include <errno.h>
@@ -57,6 +58,8 @@ int consumer_end(struct kg_consumer *c, int code)
 	if (k->is_private || (k->consumer == c && k->session >= SESSION_OPENING))
 		session_drop(k);
 	consumer_detach(c);
+	if (c->partitions)
+		partitions_end(c, code);
 	claims_orphan(&c->claims, false);
 	consumer_set_state(c, KG_STATE_CLOSED,
 			   kgp_text(code == KG_ERR_CLOSED ? "closed" : c->error.text));
@@ -64,11 +67,27 @@ int consumer_end(struct kg_consumer *c, int code)
 	return code;
 }
 
+/* Another thread may write the next text while the caller reads this one. */
+static const char *told_text(const struct kg_consumer *c)
+{
+	return c->partitions ? strcpy(c->partitions->state_text, c->state_text) : c->state_text;
+}
+
 enum kg_state kg_consumer_state(const struct kg_consumer *c, const char **text)
 {
+	CONSUMER_LOCK(c);
+
 	if (text)
-		*text = c ? c->state_text : "";
+		*text = c ? told_text(c) : "";
 	return c ? c->state : KG_STATE_CLOSED;
+}
+
+static const struct kg_error *told_error(const struct kg_consumer *c)
+{
+	CONSUMER_LOCK(c);
+
+	c->partitions->error = c->error;
+	return &c->partitions->error;
 }
 
 const struct kg_error *kg_consumer_error(const struct kg_consumer *c)
@@ -76,7 +95,9 @@ const struct kg_error *kg_consumer_error(const struct kg_consumer *c)
 	static const struct kg_error none = {.code = KG_ERR_ARGUMENT,
 					     .text = "there is no consumer"};
 
-	return c ? &c->error : &none;
+	if (!c)
+		return &none;
+	return c->partitions ? told_error(c) : &c->error;
 }
 
 /* ---- making one ------------------------------------------------------------------------------ */
@@ -156,7 +177,7 @@ static struct kg_consumer *consumer_new(struct kg_client *k, const char *group,
 	if (!c)
 		return NULL;
 	c->client = k;
-	k->n_refs++;
+	__atomic_add_fetch(&k->n_refs, 1, __ATOMIC_RELAXED);
 	c->guard = k->guard;
 	claims_init(&c->claims);
 	events_init(&c->events);
@@ -165,8 +186,9 @@ static struct kg_consumer *consumer_new(struct kg_client *k, const char *group,
 	c->group = copy_text(group);
 	if (!c->options || !c->group || copy_topics(c, topics, n_topics))
 		return kg_consumer_free(c);
-	c->credit.window_messages = (uint64_t)c->options->number[OPTION_CREDIT_MESSAGES];
-	c->credit.window_bytes = (uint64_t)c->options->number[OPTION_CREDIT_BYTES];
+	c->credit.window_messages =
+		(uint64_t)options_get_number(c->options, OPTION_CREDIT_MESSAGES);
+	c->credit.window_bytes = (uint64_t)options_get_number(c->options, OPTION_CREDIT_BYTES);
 	return c;
 }
 
@@ -180,6 +202,7 @@ static bool is_joined(const struct kg_client *k)
 /* Accepted is enough: what the group waits for is a state. */
 static int consumer_join(struct kg_consumer *c)
 {
+	CLIENT_LOCK(c->client);
 	struct kg_client *k = c->client;
 	int r;
 
@@ -194,6 +217,21 @@ static int consumer_join(struct kg_consumer *c)
 	return r;
 }
 
+/* What its mode needs of the system. */
+static int consumer_equip(struct kg_consumer *c)
+{
+	int r = 0;
+
+	if (c->options->settings.value[KGP_SETTING_MODE] == KGP_PARTITIONS)
+		r = partitions_init(c);
+	if (r == -ENOMEM)
+		return error_set(&c->error, KG_ERR_MEMORY, "no memory for partitions");
+	if (r)
+		return error_set(&c->error, KG_ERR_UNREACHABLE,
+				 "the system refuses descriptors: %s", strerror(-r));
+	return 0;
+}
+
 static int open_on(struct kg_client *k, struct kg_consumer **out, const char *group,
 		   const char *const *topics, size_t n_topics, const struct kg_options *options,
 		   struct kg_error *error)
@@ -203,7 +241,9 @@ static int open_on(struct kg_client *k, struct kg_consumer **out, const char *gr
 
 	if (!c)
 		return error_set(error, KG_ERR_MEMORY, "no memory for a consumer");
-	r = consumer_join(c);
+	r = consumer_equip(c);
+	if (!r)
+		r = consumer_join(c);
 	if (!r) {
 		error_clear(&c->error);
 		*out = c;
@@ -239,6 +279,16 @@ int kg_consumer_open(struct kg_consumer **out, const char *group, const char *co
 	return r;
 }
 
+static int check_free(struct kg_client *k, struct kg_error *error)
+{
+	CLIENT_LOCK(k);
+
+	if (!k->consumer)
+		return 0;
+	return error_set(error, KG_ERR_BUSY, "the client has a consumer of group %.255s already",
+			 k->consumer->group);
+}
+
 int kg_client_open_consumer(struct kg_client *client, struct kg_consumer **out, const char *group,
 			    const char *const *topics, size_t n_topics,
 			    const struct kg_options *options, struct kg_error *error)
@@ -254,10 +304,8 @@ int kg_client_open_consumer(struct kg_client *client, struct kg_consumer **out, 
 	r = check_arguments(out, group, topics, n_topics, options, error);
 	if (r)
 		return r;
-	if (client->consumer)
-		return error_set(error, KG_ERR_BUSY,
-				 "the client has a consumer of group %.255s already",
-				 client->consumer->group);
+	if (check_free(client, error))
+		return KG_ERR_BUSY;
 	return open_on(client, out, group, topics, n_topics, options, error);
 }
 
@@ -275,6 +323,8 @@ static int say_close(struct kg_consumer *c)
 {
 	struct request q = {.kind = REQUEST_CLOSE, .id = requests_next_id(&c->requests)};
 
+	if (c->partitions)
+		partitions_end(c, KG_ERR_CLOSED);
 	if (c->client->session != SESSION_OPEN && !marks_exist(c))
 		return KG_OK;
 	q.deadline_us =
@@ -282,14 +332,10 @@ static int say_close(struct kg_consumer *c)
 	return session_wait_of(c, &q);
 }
 
-int kg_consumer_close(struct kg_consumer *c)
+int consumer_close(struct kg_consumer *c)
 {
-	int r = KG_OK;
+	int r;
 
-	if (!c)
-		return KG_ERR_ARGUMENT;
-	if (consumer_is_forked(c))
-		return KG_ERR_FORKED;
 	if (c->closed)
 		return KG_OK;
 	c->closed = c->closing = true;
@@ -301,12 +347,33 @@ int kg_consumer_close(struct kg_consumer *c)
 	return r;
 }
 
+int kg_consumer_close(struct kg_consumer *c)
+{
+	CONSUMER_LOCK(c);
+
+	if (!c)
+		return KG_ERR_ARGUMENT;
+	return consumer_is_forked(c) ? KG_ERR_FORKED : consumer_close(c);
+}
+
 void consumer_give_up(struct kg_consumer *c)
 {
 	if (c->ended)
 		return;
 	session_send(c->client);
 	consumer_end(c, KG_ERR_CLOSED);
+}
+
+/* Others may use the connection meanwhile, so this much is done with its lock. */
+static void leave_client(struct kg_consumer *c)
+{
+	CONSUMER_LOCK(c);
+
+	if (!consumer_is_forked(c))
+		consumer_give_up(c);
+	if (c->client->consumer == c)
+		c->client->consumer = NULL;
+	partitions_deinit(c);
 }
 
 /*
@@ -320,10 +387,11 @@ struct kg_consumer *kg_consumer_free(struct kg_consumer *c)
 
 	if (!c)
 		return NULL;
-	if (!consumer_is_forked(c))
-		consumer_give_up(c);
-	if (c->client->consumer == c)
-		c->client->consumer = NULL;
+	if (consumer_is_forked(c) && sharing_is_torn(c->client)) {
+		client_unref(c->client);
+		return NULL;
+	}
+	leave_client(c);
 	block_unref(c->delivery.block);
 	claims_deinit(&c->claims);
 	requests_deinit(&c->requests);

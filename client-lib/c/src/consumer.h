@@ -10,11 +10,14 @@
 #include "client-lib/c/src/delivery.h"
 #include "client-lib/c/src/event.h"
 
+struct partitions;
+
 struct kg_consumer {
 	/* what every call looks at */
 	struct fork_guard guard; /* the client's */
 	int ended; /* KG_OK, or what receiving answers for ever: KG_ERR_CLOSED or the error that
 		      ended us */
+	struct partitions *partitions; /* owned; in partitions mode; else NULL */
 	struct delivery delivery;
 	struct credit credit;
 	struct claims claims;
@@ -55,11 +58,13 @@ static inline int consumer_check(const struct kg_consumer *c)
 	return consumer_is_forked(c) ? KG_ERR_FORKED : c->ended;
 }
 
-/* The same for calls that act: an ended consumer is closed for them. */
+/* The same for calls that act: a consumer that ended, or is being closed, is closed for them. */
 static inline int consumer_check_open(const struct kg_consumer *c)
 {
 	int r = consumer_check(c);
 
+	if (!r && c->closing)
+		return KG_ERR_CLOSED;
 	return r && r != KG_ERR_ARGUMENT && r != KG_ERR_FORKED ? KG_ERR_CLOSED : r;
 }
 
@@ -68,6 +73,7 @@ void consumer_set_state(struct kg_consumer *c, enum kg_state state, struct kgp_b
 /* Ends it for good with the code of c->error, which the caller has set; answers the code. */
 int consumer_end(struct kg_consumer *c, int code);
 
+int consumer_close(struct kg_consumer *c);    /* as kg_consumer_close() */
 void consumer_give_up(struct kg_consumer *c); /* says what it can, waits for nothing, ends it */
 
 /* The connection is its no more: closed as agreed, or refused. */

@@ -17,6 +17,7 @@
 
 #include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
+#include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
 
 #include <limits.h>
@@ -80,6 +81,8 @@ int delivery_set_aside(struct kg_consumer *c, struct claim *claim)
 	struct delivery *d = &c->delivery;
 	struct aside *a;
 
+	if (c->partitions)
+		return 0; /* it stays where it is: the credit is the partition's own */
 	claims_set_waiting(&c->claims, claim, false);
 	if (d->claim != claim || !d->reader.left)
 		return 0;
@@ -96,6 +99,8 @@ int delivery_void(struct kg_consumer *c, struct claim *claim)
 	struct delivery *d = &c->delivery;
 	int r = 0;
 
+	if (c->partitions)
+		return claim->partition ? partition_void(claim->partition) : 0;
 	claim_drop_aside(&c->claims, claim);
 	if (d->claim == claim) {
 		r = discard(c, &d->reader, d->credited);
@@ -164,6 +169,8 @@ int delivery_skim(struct kg_consumer *c)
 	struct frame f;
 	int r;
 
+	if (c->partitions)
+		return partition_route(c);
 	if (c->delivery.reader.left)
 		return 0;
 	r = find_frame(c, &f, &claim, &reader, &head);
@@ -208,25 +215,6 @@ static int open_next(struct kg_consumer *c)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static inline void fill(struct kg_message *m, const struct delivery *d, const struct kgp_record *r)
-{
-	m->topic = d->claim->public.topic;
-	m->partition = d->claim->public.partition;
-	m->timestamp_type = (int32_t)r->timestamp_type;
-	m->offset = r->offset;
-	m->timestamp_ms = r->timestamp_type ? r->timestamp : -1;
-	m->key = r->key.data;
-	m->key_bytes = r->key.size;
-	m->value = r->value.data;
-	m->value_bytes = r->value.size;
-	m->n_headers = r->headers.n;
-	m->taken_us = d->taken_us;
-	m->internal.headers = r->headers.wire;
-	m->internal.headers_bytes = r->headers.wire_bytes;
-	m->internal.epoch = d->epoch;
-	m->internal.claim = d->claim->handle;
-}
-
 /* One message of the open frame: 1, 0 at its end, or an error. */
 static inline int take(struct kg_consumer *c, struct kg_message *m)
 {
@@ -236,7 +224,7 @@ static inline int take(struct kg_consumer *c, struct kg_message *m)
 
 	if (r <= 0)
 		return r ? violated(c) : 0;
-	fill(m, d, &record);
+	delivery_fill(m, d, &record);
 	d->claim->handed = record.offset;
 	if (!d->credited)
 		credit_return(&c->credit, 1,
@@ -262,9 +250,23 @@ static int keep_up(struct kg_consumer *c)
 	return clock_coarse_ms() - c->client->turned_ms < TURN_MS ? 0 : session_turn_of(c, false);
 }
 
+static int mode_is_wrong(struct kg_consumer *c)
+{
+	CONSUMER_LOCK(c);
+	int r = consumer_check(c);
+
+	return r ? r
+		 : error_set(&c->error, KG_ERR_ARGUMENT,
+			     "in partitions mode messages come by kg_partition_next()");
+}
+
 int kg_consumer_next(struct kg_consumer *c, struct kg_message *m)
 {
-	int r = consumer_check(c);
+	int r;
+
+	if (c && c->partitions)
+		return mode_is_wrong(c);
+	r = consumer_check(c);
 
 	if (!r)
 		r = keep_up(c);
@@ -283,7 +285,7 @@ int kg_consumer_next_batch(struct kg_consumer *c, struct kg_message *m, size_t m
 	size_t n = 1;
 	int r;
 
-	if (!max)
+	if (!max && !(c && c->partitions))
 		return consumer_check(c);
 	r = kg_consumer_next(c, m);
 	if (r <= 0)

@@ -3,10 +3,9 @@
 #ifndef KG_DELIVERY_H
 #define KG_DELIVERY_H
 
-#include "proto/batch.h"
+#include "client-lib/c/src/claim.h"
 
 struct block;
-struct claim;
 struct kg_consumer;
 
 struct delivery {
@@ -27,5 +26,25 @@ int delivery_void(struct kg_consumer *c,
 void delivery_reset(struct kg_consumer *c);  /* the connection is gone */
 void delivery_let_go(struct kg_consumer *c); /* of what was handed out last */
 bool delivery_is_pending(const struct kg_consumer *c);
+
+static inline void delivery_fill(struct kg_message *m, const struct delivery *d,
+				 const struct kgp_record *r)
+{
+	m->topic = d->claim->public.topic;
+	m->partition = d->claim->public.partition;
+	m->timestamp_type = (int32_t)r->timestamp_type;
+	m->offset = r->offset;
+	m->timestamp_ms = r->timestamp_type ? r->timestamp : -1;
+	m->key = r->key.data;
+	m->key_bytes = r->key.size;
+	m->value = r->value.data;
+	m->value_bytes = r->value.size;
+	m->n_headers = r->headers.n;
+	m->taken_us = d->taken_us;
+	m->internal.headers = r->headers.wire;
+	m->internal.headers_bytes = r->headers.wire_bytes;
+	m->internal.epoch = d->epoch;
+	m->internal.claim = d->claim->handle;
+}
 
 #endif

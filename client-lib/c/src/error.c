@@ -27,6 +27,8 @@ static const struct {
 	 "library and daemon do not fit or one of them has a defect: update both, then report it"},
 	{KG_ERR_MEMORY, "out of memory", "the call can be tried again when there is memory"},
 	{KG_ERR_CLOSED, "consumer closed", "open a new consumer"},
+	{KG_ERR_RELEASED, "partition released",
+	 "its stream is complete: mark what is done, free it, and take the next new partition"},
 	{KG_ERR_FORKED, "consumer belongs to the parent process",
 	 "open a consumer of its own in the child; kg_consumer_free() is allowed"},
 	{KG_ERR_DISCONNECTED, "connection lost",

@@ -2,9 +2,10 @@
 /*
  * The queue of events.
  *
- * Owns up to 256 of them, each as small as its text; the oldest goes when one more comes, and so
- * does one that finds no memory. What went is counted and told first, as KG_ERR_OVERFLOW. Nothing
- * waits for an event to be read. Called by whoever has something to say; it must never fail.
+ * Owns up to 256 of them (a partition's errors: 32), each as small as its text; the oldest goes
+ * when one more comes, and so does one that finds no memory. What went is counted and told first,
+ * as KG_ERR_OVERFLOW. Nothing waits for an event to be read. Called by whoever has something to
+ * say; it must never fail.
  */
 #include "client-lib/c/src/event.h"
 
@@ -18,7 +19,7 @@ enum { MAX_EVENTS = 256, MAX_TEXT_BYTES = sizeof(((struct kg_error *)0)->text) }
 
 void events_init(struct events *es)
 {
-	*es = (struct events){0};
+	*es = (struct events){.max = MAX_EVENTS};
 	STAILQ_INIT(&es->queue);
 }
 
@@ -50,7 +51,7 @@ void events_push(struct events *es, const struct event *e, struct kgp_bytes text
 	*copy = *e;
 	error_copy_text(copy->text, text_bytes, text);
 	STAILQ_INSERT_TAIL(&es->queue, copy, link);
-	if (++es->n <= MAX_EVENTS)
+	if (++es->n <= es->max)
 		return;
 	drop_first(es);
 	es->n_lost++;
@@ -79,13 +80,8 @@ static void tell(const struct event *e, struct kg_event *event)
 	error_set(&event->error, e->code, "%s", e->text[0] ? e->text : kg_strerror(e->code));
 }
 
-int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event)
+int events_next(struct events *es, struct kg_event *event)
 {
-	struct events *es;
-
-	if (!c || !event || consumer_is_forked(c))
-		return 0;
-	es = &c->events;
 	if (es->n_lost) {
 		tell_loss(es, event);
 		return 1;
@@ -97,4 +93,13 @@ int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event)
 	tell(STAILQ_FIRST(&es->queue), event);
 	drop_first(es);
 	return 1;
+}
+
+int kg_consumer_next_event(struct kg_consumer *c, struct kg_event *event)
+{
+	CONSUMER_LOCK(c);
+
+	if (!c || !event || consumer_is_forked(c))
+		return 0;
+	return events_next(&c->events, event);
 }

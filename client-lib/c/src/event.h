@@ -22,7 +22,7 @@ struct event {
 
 struct events {
 	STAILQ_HEAD(, event) queue; /* owned */
-	unsigned n;
+	unsigned n, max;
 	uint64_t n_lost;
 	bool fresh; /* something came that a sleeping application has not seen */
 };
@@ -33,5 +33,7 @@ void events_deinit(struct events *es);
 /* Copies what e and text say; the text is for code other than KG_OK. Never fails: what finds no
  * memory is counted. */
 void events_push(struct events *es, const struct event *e, struct kgp_bytes text);
+
+int events_next(struct events *es, struct kg_event *event); /* 1: takes it out; 0: there is none */
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
+#include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
 
 #include "proto/frame.h"
@@ -31,7 +32,7 @@ static int violated(struct kg_client *k, const char *what)
 /* ---- opening --------------------------------------------------------------------------------- */
 
 /* What the library understands. */
-static const enum kgp_feature features[] = {KGP_FEATURE_query};
+static const enum kgp_feature features[] = {KGP_FEATURE_partitions, KGP_FEATURE_query};
 enum { N_FEATURES = N_ELEMENTS(features) };
 
 int frames_put_hello(struct kg_client *k)
@@ -78,7 +79,7 @@ static int put_first_credit(struct kg_consumer *c)
 {
 	struct kgp_credit credit;
 
-	if (c->closing)
+	if (c->closing || c->partitions)
 		return 0;
 	credit_grant(&c->credit);
 	credit = (struct kgp_credit){.messages = c->credit.granted_messages,
@@ -242,7 +243,11 @@ static int on_reply(struct kg_client *k, const struct kgp_reply *m)
 	if (q)
 		return on_answer(c, q, m);
 	q = requests_find(&k->requests, m->request);
-	return q && !answer(&k->requests, NULL, q, m) ? no_memory(k) : 0;
+	if (q)
+		return answer(&k->requests, NULL, q, m) ? 0 : no_memory(k);
+	if (c && c->partitions)
+		partitions_answer(c, m);
+	return 0;
 }
 
 static int on_marked(struct kg_consumer *c, const struct kgp_marked *m)
@@ -275,6 +280,21 @@ static void tell(struct kg_consumer *c, enum kg_event_type type, const struct cl
 	events_push(&c->events, &e, kgp_bytes(NULL, 0));
 }
 
+static int add_claim(struct kg_consumer *c, const struct kgp_assign *m, struct claim **claim)
+{
+	struct kg_partition *p = c->partitions ? partition_new(c, m) : NULL;
+	int r;
+
+	if (c->partitions && !p)
+		return -ENOMEM;
+	r = claims_add(&c->claims, m, claim);
+	if (p && r)
+		partition_free(p);
+	else if (p)
+		partition_begin(p, *claim);
+	return r;
+}
+
 static int on_assign(struct kg_consumer *c, const struct kgp_assign *m)
 {
 	struct claim *claim;
@@ -282,7 +302,7 @@ static int on_assign(struct kg_consumer *c, const struct kgp_assign *m)
 
 	if (!m->claim || memchr(m->topic.data, 0, m->topic.size))
 		return violated(c->client, "ASSIGN with a number or topic that cannot be");
-	r = claims_add(&c->claims, m, &claim);
+	r = add_claim(c, m, &claim);
 	if (r == -ENOMEM)
 		return no_memory(c->client);
 	if (r)
@@ -313,6 +333,8 @@ static int on_release(struct kg_consumer *c, struct claim *claim, const struct k
 		return r;
 	claim->state = CLAIM_RELEASING;
 	claims_touch(&c->claims, claim);
+	if (claim->partition)
+		partition_complete(claim->partition, KG_ERR_RELEASED);
 	tell(c, KG_EVENT_RELEASING, claim, m->dwell_ms);
 	return 0;
 }
@@ -326,8 +348,17 @@ static int on_released(struct kg_consumer *c, struct claim *claim)
 	if (claim->sure.dirty || claim->far.dirty)
 		c->n_stale++;
 	tell(c, KG_EVENT_RELEASED, claim, 0);
+	partition_detach(claim);
 	claims_remove(&c->claims, claim);
 	return 0;
+}
+
+/* Each claim has its own in partitions mode; what comes for a freed handle is not counted. */
+static bool has_credit(struct kg_consumer *c, const struct claim *claim, uint64_t n_messages)
+{
+	if (!c->partitions)
+		return credit_receive(&c->credit, n_messages);
+	return !claim->partition || partition_receive_credit(claim->partition, n_messages);
 }
 
 /* Only the head: each message is looked at when it is handed out. */
@@ -336,12 +367,14 @@ static int on_messages(struct kg_consumer *c, const struct frame *f, bool *keep)
 	struct kgp_batch_reader reader;
 	struct kgp_messages head;
 	struct kgp_record none;
+	struct claim *claim;
 
 	if (kgp_batch_open(&reader, f->body, f->body_bytes, &head))
 		return violated(c->client, "a malformed MESSAGES frame");
-	if (!index_find(&c->claims.by_id, (uint32_t)head.claim))
+	claim = index_find(&c->claims.by_id, (uint32_t)head.claim);
+	if (!claim)
 		return violated(c->client, "messages of a claim that it did not assign");
-	if (!credit_receive(&c->credit, reader.left))
+	if (!has_credit(c, claim, reader.left))
 		return violated(c->client, "more messages than there was credit for");
 	*keep = reader.left > 0;
 	return *keep || !kgp_batch_next(&reader, &none)
@@ -381,6 +414,18 @@ static const char *context_of(struct kgp_bytes name)
 	return "other";
 }
 
+/* Where the application looks for it: at its partition, if that is there. */
+static void push_error(struct kg_consumer *c, const struct event *e, struct kgp_bytes text)
+{
+	struct claim *claim =
+		c->partitions && e->topic ? claims_find(&c->claims, e->topic, e->partition) : NULL;
+
+	if (claim && claim->partition)
+		partition_push_error(claim->partition, e, text);
+	else
+		events_push(&c->events, e, text);
+}
+
 static int on_event(struct kg_consumer *c, const struct kgp_error *m)
 {
 	struct event e = {.type = KG_EVENT_ERROR, .partition = (int32_t)m->partition};
@@ -389,7 +434,7 @@ static int on_event(struct kg_consumer *c, const struct kgp_error *m)
 		return no_memory(c->client);
 	e.context = context_of(m->context);
 	e.code = error_code_of_daemon(m->code);
-	events_push(&c->events, &e, m->text);
+	push_error(c, &e, m->text);
 	return 0;
 }
 
@@ -476,6 +521,8 @@ int frames_on_frame(struct kg_client *k, const struct frame *f, bool *keep)
 
 	if (is_messages(f) && k->session >= SESSION_OPENING)
 		return on_messages(k->consumer, f, keep);
+	if (k->sharing)
+		sharing_wake(k, NULL); /* who waits for an answer looks whether it is this */
 	r = kgp_decode(f->body, f->body_bytes, KGP_DAEMON, &info, &body);
 	if (r == KGP_IGNORE)
 		return 0;

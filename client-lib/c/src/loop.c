@@ -8,13 +8,16 @@
  * a turn.
  */
 #include "client-lib/c/src/clock.h"
+#include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
 
 #include <poll.h>
 
 int kg_consumer_get_fd(const struct kg_consumer *c)
 {
-	return c && !consumer_is_forked(c) ? c->client->connection.epoll_fd : -1;
+	if (!c || consumer_is_forked(c))
+		return -1;
+	return c->partitions ? c->client->sharing->loop_fd : c->client->connection.epoll_fd;
 }
 
 short kg_consumer_get_events(const struct kg_consumer *c)
@@ -23,22 +26,38 @@ short kg_consumer_get_events(const struct kg_consumer *c)
 	return POLLIN;
 }
 
+/* What the loop goes by when other threads change it: see sharing.c. */
+static int note_timeout(const struct kg_consumer *c, uint64_t until_us)
+{
+	if (c->partitions)
+		c->client->sharing->loop_until_us = until_us;
+	return clock_ms_until(until_us, clock_now_us());
+}
+
 int kg_consumer_get_timeout_ms(const struct kg_consumer *c)
 {
+	CONSUMER_LOCK(c);
+
 	if (consumer_check(c) || session_has_news(c))
 		return 0;
-	return clock_ms_until(session_deadline_us(c->client), clock_now_us());
+	return note_timeout(c, session_deadline_us(c->client));
 }
 
 int kg_consumer_process(struct kg_consumer *c)
 {
+	CONSUMER_LOCK(c);
 	int r = consumer_check(c);
 
 	if (!r)
 		r = session_turn_of(c, false);
-	if (!r)
-		c->events.fresh = false;
-	return r;
+	if (r)
+		return r;
+	c->events.fresh = false;
+	if (!c->partitions)
+		return 0;
+	partitions_seen(c);
+	sharing_processed(c->client);
+	return 0;
 }
 
 int kg_consumer_receive(struct kg_consumer *c, struct kg_message *m, int timeout_ms)

@@ -16,6 +16,7 @@
 
 #include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
+#include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
 
 #include <errno.h>
@@ -109,6 +110,31 @@ static int put_done(struct kg_consumer *c, struct claim *claim)
 	return 0;
 }
 
+/* Its REPLY only says whether it was refused; the end of the claim is RELEASED. */
+static int put_close(struct kg_consumer *c, struct claim *claim)
+{
+	struct kgp_claim_close close = {.claim = claim->id};
+
+	if (!claim->close_due || claim->close_sent || claim->state != CLAIM_HELD)
+		return 0;
+	close.request = requests_next_id(&c->requests);
+	if (connection_put(&c->client->connection, KGP_T_claim_close, &close))
+		return -ENOMEM;
+	claim->close_sent = true;
+	if (claim->partition)
+		claim->partition->close_request = (uint32_t)close.request;
+	return 0;
+}
+
+static int put_rest(struct kg_consumer *c, struct claim *claim)
+{
+	int r = put_pause(c, claim);
+
+	if (!r)
+		r = put_done(c, claim);
+	return r ? r : put_close(c, claim);
+}
+
 /* The first claims of the dirty list that fit one frame. */
 static int put_chunk(struct kg_consumer *c)
 {
@@ -128,7 +154,7 @@ static int put_chunk(struct kg_consumer *c)
 	for (; n_claims; n_claims--) {
 		claim = TAILQ_FIRST(&c->claims.dirty);
 		claim->sure.dirty = claim->far.dirty = false;
-		if (put_pause(c, claim) || put_done(c, claim))
+		if (put_rest(c, claim))
 			return -ENOMEM;
 		claims_untouch(&c->claims, claim);
 	}
@@ -232,7 +258,7 @@ static int mark_far(struct kg_consumer *c, struct claim *claim, int64_t offset,
 	return 0;
 }
 
-static int mark(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata)
+int mark_claim(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata)
 {
 	int r = metadata ? check_metadata(c, metadata) : 0;
 
@@ -242,13 +268,10 @@ static int mark(struct kg_consumer *c, struct claim *claim, int64_t offset, cons
 				       : mark_far(c, claim, offset, metadata);
 }
 
-int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m, const char *metadata)
+static int mark_message(struct kg_consumer *c, const struct kg_message *m, const char *metadata)
 {
 	struct claim *claim;
-	int r = consumer_check_open(c);
 
-	if (r)
-		return r;
 	if (!m || m->offset < 0)
 		return error_set(&c->error, KG_ERR_ARGUMENT, "there is no message to mark");
 	claim = index_find(&c->claims.by_handle, m->internal.claim);
@@ -256,7 +279,27 @@ int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m, const ch
 		c->n_stale++;
 		return KG_OK;
 	}
-	return mark(c, claim, m->offset, metadata);
+	return mark_claim(c, claim, m->offset, metadata);
+}
+
+static int mark_shared(struct kg_consumer *c, const struct kg_message *m, const char *metadata)
+{
+	CONSUMER_LOCK(c);
+	int r = consumer_check_open(c);
+
+	return r ? r : mark_message(c, m, metadata);
+}
+
+int kg_consumer_mark(struct kg_consumer *c, const struct kg_message *m, const char *metadata)
+{
+	int r;
+
+	if (c && c->partitions)
+		return mark_shared(c, m, metadata);
+	r = consumer_check(c);
+	if (r)
+		return r == KG_ERR_ARGUMENT || r == KG_ERR_FORKED ? r : KG_ERR_CLOSED;
+	return mark_message(c, m, metadata);
 }
 
 /* ---- with a verdict -------------------------------------------------------------------------- */
@@ -304,7 +347,7 @@ static int mark_and_ask(struct kg_consumer *c, struct claim *claim, int64_t offs
 	if (r)
 		return r;
 	if (claim->state == CLAIM_ORPHAN) {
-		r = mark(c, claim, offset, metadata);
+		r = mark_claim(c, claim, offset, metadata);
 		return r ? r
 			 : error_set(&c->error, KG_ERR_DISCONNECTED,
 				     "the mark is kept until the daemon is back");
@@ -328,6 +371,7 @@ static int refuse(int *verdict, int what)
 int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int32_t partition,
 			    int64_t offset, const char *metadata, int *verdict)
 {
+	CONSUMER_LOCK(c);
 	struct claim *claim;
 	int r = consumer_check_open(c);
 
@@ -342,5 +386,5 @@ int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int32_t pa
 	if (offset < 0 || offset == INT64_MAX)
 		return refuse(verdict, KG_OUT_OF_RANGE);
 	return verdict ? mark_and_ask(c, claim, offset, metadata, verdict)
-		       : mark(c, claim, offset, metadata);
+		       : mark_claim(c, claim, offset, metadata);
 }

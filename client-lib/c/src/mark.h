@@ -11,4 +11,7 @@ void marks_resumed(struct kg_consumer *c);   /* they are on their way */
 void marks_restart(struct claim *claim);     /* a new epoch begins */
 bool marks_exist(const struct kg_consumer *c);
 
+/* A mark of a claim that is not settled: 0, KG_ERR_MEMORY, KG_ERR_ARGUMENT. */
+int mark_claim(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata);
+
 #endif

@@ -35,14 +35,14 @@ static const struct {
 static const struct {
 	const char *name;
 	bool duration;
-	int64_t min, max, def;
+	int64_t min, max, def, def_of_partition; /* the last one in partitions mode; 0: the same */
 } numbers[N_OPTION_NUMBERS] = {
-	[OPTION_OPEN_TIMEOUT_MS] = {"open.timeout", true, 0, 3600000, 10000},
-	[OPTION_REQUEST_TIMEOUT_MS] = {"request.timeout", true, 0, 3600000, 30000},
-	[OPTION_CREDIT_MESSAGES] = {"credit.messages", false, 1, 1000000, 20000},
-	[OPTION_CREDIT_BYTES] = {"credit.bytes", false, 1, 1 << 30, 1 << 20},
+	[OPTION_OPEN_TIMEOUT_MS] = {"open.timeout", true, 0, 3600000, 10000, 0},
+	[OPTION_REQUEST_TIMEOUT_MS] = {"request.timeout", true, 0, 3600000, 30000, 0},
+	[OPTION_CREDIT_MESSAGES] = {"credit.messages", false, 1, 1000000, 20000, 5000},
+	[OPTION_CREDIT_BYTES] = {"credit.bytes", false, 1, 1 << 30, 1 << 20, 1 << 18},
 	[OPTION_MAX_FRAME_BYTES] = {"max.frame", false, KGP_FRAME_MIN_MAX, 1 << 30,
-				    KGP_FRAME_MAX_DAEMON},
+				    KGP_FRAME_MAX_DAEMON, 0},
 };
 
 /* ---- new, copy, free ------------------------------------------------------------------------- */
@@ -104,6 +104,7 @@ struct kg_options *options_copy(const struct kg_options *o)
 	if (!copy || !o)
 		return copy;
 	memcpy(copy->number, o->number, sizeof(copy->number));
+	memcpy(copy->is_set, o->is_set, sizeof(copy->is_set));
 	copy->settings = o->settings;
 	for (i = 0; i < N_OPTION_TEXTS; i++)
 		if (o->text[i] && set_text(&copy->text[i], o->text[i]))
@@ -134,6 +135,15 @@ const char *options_name(const struct kg_options *o)
 	    !kgp_is_utf8((const uint8_t *)name, strlen(name)))
 		return "unnamed";
 	return name;
+}
+
+int64_t options_get_number(const struct kg_options *o, enum option_number i)
+{
+	bool partitions = o->settings.value[KGP_SETTING_MODE] == KGP_PARTITIONS;
+
+	return partitions && !o->is_set[i] && numbers[i].def_of_partition
+		       ? numbers[i].def_of_partition
+		       : o->number[i];
 }
 
 /* ---- setting --------------------------------------------------------------------------------- */
@@ -182,6 +192,7 @@ static int set_own_number(struct kg_options *o, int i, const char *value, struct
 				 numbers[i].name, value, (long long)numbers[i].min, unit,
 				 (long long)numbers[i].max, unit);
 	o->number[i] = v;
+	o->is_set[i] = true;
 	return KG_OK;
 }
 
@@ -243,9 +254,6 @@ int kg_options_validate(const struct kg_options *o, struct kg_error *error)
 	if (given(s, KGP_SETTING_HEARTBEAT_INTERVAL) && given(s, KGP_SETTING_SESSION_TIMEOUT) &&
 	    kgp_settings_check(s, why, sizeof(why)))
 		return error_set(error, KG_ERR_SETTING, "%s", why);
-	if (s->value[KGP_SETTING_MODE] != KGP_MULTIPLEXED)
-		return error_set(error, KG_ERR_SETTING,
-				 "mode is 'partitions', this version has only multiplexed");
 	if (s->value[KGP_SETTING_NOTIFICATIONS])
 		return error_set(error, KG_ERR_SETTING,
 				 "notifications is 'yes', this version has only no");
@@ -272,7 +280,8 @@ void options_print(const struct kg_options *o, struct option_values *values)
 	int i;
 
 	for (i = 0; i < N_OPTION_NUMBERS; i++)
-		print_number(o->number[i], numbers[i].duration, values->print[i]);
+		print_number(options_get_number(o, (enum option_number)i), numbers[i].duration,
+			     values->print[i]);
 	for (i = 0; i < KGP_N_SETTINGS; i++)
 		kgp_setting_print((enum kgp_setting)i, o->settings.value[i],
 				  values->print[N_OPTION_NUMBERS + i], OPTION_VALUE_BYTES);

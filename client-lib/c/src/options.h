@@ -20,6 +20,7 @@ enum option_number {
 struct kg_options {
 	char *text[N_OPTION_TEXTS]; /* owned; NULL: not set */
 	int64_t number[N_OPTION_NUMBERS];
+	bool is_set[N_OPTION_NUMBERS]; /* by the application */
 	struct kgp_settings settings;
 	char *setting_text[KGP_N_SETTINGS]; /* owned; settings.text points to them */
 };
@@ -39,5 +40,6 @@ const char *options_get(const struct kg_options *o, const struct option_values *
 			const char *name); /* NULL: no such option, or not set and the group's */
 const char *options_socket(const struct kg_options *o);
 const char *options_name(const struct kg_options *o);
+int64_t options_get_number(const struct kg_options *o, enum option_number i); /* in its mode */
 
 #endif

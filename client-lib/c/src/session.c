@@ -19,6 +19,7 @@
 #include "client-lib/c/src/dial.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
+#include "client-lib/c/src/partition.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -48,6 +49,8 @@ static void consumer_lose(struct kg_consumer *c, bool was_open)
 {
 	tell_released(c);
 	delivery_reset(c);
+	if (c->partitions)
+		partitions_end(c, KG_ERR_RELEASED);
 	claims_orphan(&c->claims, was_open);
 	requests_lose(&c->requests);
 	credit_reset(&c->credit);
@@ -113,6 +116,8 @@ static int put_credit(struct kg_consumer *c)
 	struct kgp_credit frame = {0};
 	struct credit before = c->credit;
 
+	if (c->partitions)
+		return partitions_put_credit(c);
 	if (c->closing || !connection_has_room(connection) ||
 	    !credit_due(&c->credit, !delivery_is_pending(c)))
 		return 0;
@@ -330,18 +335,28 @@ int session_turn_of(struct kg_consumer *c, bool patient)
 	return r;
 }
 
-bool session_has_news(const struct kg_consumer *c)
+static bool has_credit(const struct kg_consumer *c)
 {
-	const struct kg_client *k = c->client;
+	if (c->partitions)
+		return !TAILQ_EMPTY(&c->partitions->credited);
+	return credit_due(&c->credit, true);
+}
 
-	if (c->ended || delivery_is_pending(c) || c->events.fresh)
-		return true;
+bool session_has_work(const struct kg_client *k)
+{
+	const struct kg_consumer *c = k->consumer;
+
 	if (k->out_of_memory || (connection_unsent_bytes(&k->connection) && !k->connection.armed))
 		return true;
-	if (k->session != SESSION_OPEN || !connection_has_room(&k->connection))
+	if (!c || k->session != SESSION_OPEN || !connection_has_room(&k->connection))
 		return false;
-	return !TAILQ_EMPTY(&c->claims.dirty) || c->requests.n_unsent ||
-	       credit_due(&c->credit, true);
+	return !TAILQ_EMPTY(&c->claims.dirty) || c->requests.n_unsent || has_credit(c);
+}
+
+bool session_has_news(const struct kg_consumer *c)
+{
+	return c->ended || delivery_is_pending(c) || c->events.fresh || partitions_have_news(c) ||
+	       session_has_work(c->client);
 }
 
 uint64_t session_deadline_us(const struct kg_client *k)
@@ -355,11 +370,13 @@ uint64_t session_deadline_us(const struct kg_client *k)
 	return deadline_us;
 }
 
-int session_sleep(const struct kg_client *k, uint64_t deadline_us)
+int session_sleep(struct kg_client *k, uint64_t deadline_us)
 {
 	struct pollfd p = {k->connection.fd, POLLIN, 0}; /* poll(2) skips descriptor -1 */
 	uint64_t own_us = session_deadline_us(k);
 
+	if (k->sharing)
+		return sharing_sleep(k, NULL, deadline_us);
 	if (k->connection.armed)
 		p.events |= POLLOUT;
 	if (own_us < deadline_us)
@@ -369,10 +386,12 @@ int session_sleep(const struct kg_client *k, uint64_t deadline_us)
 	return errno == EINTR ? -EINTR : 0;
 }
 
-/* A blocking call waits out a shortage of memory, as it waits for the daemon. */
-static void sleep_for_memory(void)
+void session_sleep_for_memory(struct kg_client *k)
 {
-	poll(NULL, 0, MEMORY_RETRY_MS);
+	if (k->sharing)
+		sharing_rest(k, MEMORY_RETRY_MS);
+	else
+		poll(NULL, 0, MEMORY_RETRY_MS);
 }
 
 static int wait_for_answer(struct kg_client *k, const struct request *q)
@@ -384,7 +403,7 @@ static int wait_for_answer(struct kg_client *k, const struct request *q)
 		if ((r && r != KG_ERR_MEMORY) || q->answered || clock_now_us() >= q->deadline_us)
 			return r;
 		if (r)
-			sleep_for_memory();
+			session_sleep_for_memory(k);
 		else
 			session_sleep(k, q->deadline_us);
 	}

@@ -21,10 +21,14 @@ int session_send(
 void session_lose(struct kg_client *k, const char *why);
 void session_drop(struct kg_client *k);		    /* hangs up, without telling the consumer */
 bool session_has_news(const struct kg_consumer *c); /* a turn would not be in vain */
+bool session_has_work(const struct kg_client *k);   /* there is something to say */
 uint64_t session_deadline_us(const struct kg_client *k);
 
 /* Blocks until the socket has something, a timer of ours is due, or the deadline: 0 or -EINTR. */
-int session_sleep(const struct kg_client *k, uint64_t deadline_us);
+int session_sleep(struct kg_client *k, uint64_t deadline_us);
+
+/* A blocking call waits out a shortage of memory, as it waits for the daemon. */
+void session_sleep_for_memory(struct kg_client *k);
 
 /* Takes turns until the request is answered: its code, KG_ERR_TIMEOUT, _DISCONNECTED, or what ended
  * it. The text goes to error. */

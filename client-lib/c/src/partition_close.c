@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the application says of a partition: marks, and that it gives it back.
+ *
+ * A mark by offset means the epoch that the partition's reader has seen: after a seek by another
+ * thread, a mark of a message from before it is stale, until this reader has looked for messages
+ * again. The claim is found by its handle, so a mark outlives the connection as in mark.c. To give
+ * back is a flag on the claim, because the handle may be freed while CLAIM_CLOSE is on its way;
+ * mark.c sends it behind the claim's marks. Owns nothing.
+ */
+#include "client-lib/c/src/clock.h"
+#include "client-lib/c/src/error.h"
+#include "client-lib/c/src/mark.h"
+#include "client-lib/c/src/partition.h"
+#include "client-lib/c/src/session.h"
+#include "client-lib/c/src/sharing.h"
+
+static int check(const struct kg_partition *p)
+{
+	if (!p)
+		return KG_ERR_ARGUMENT;
+	return consumer_is_forked(p->consumer) ? KG_ERR_FORKED : KG_OK;
+}
+
+const struct kg_claim *kg_partition_get_claim(const struct kg_partition *p)
+{
+	return p ? &p->public : NULL;
+}
+
+/* ---- marks ----------------------------------------------------------------------------------- */
+
+static int keep_error(struct kg_partition *p, int r)
+{
+	if (r)
+		p->error = p->consumer->error;
+	return r;
+}
+
+static int mark(struct kg_partition *p, int64_t offset, const char *metadata)
+{
+	struct kg_consumer *c = p->consumer;
+	struct claim *claim = index_find(&c->claims.by_handle, p->handle);
+
+	if (c->ended || c->closing)
+		return error_set(&c->error, KG_ERR_CLOSED, "the consumer is closed");
+	if (offset < 0 || offset == INT64_MAX)
+		return error_set(&c->error, KG_ERR_ARGUMENT, "%lld is no offset of a message",
+				 (long long)offset);
+	if (claim && claim->epoch == p->epoch && claim->state != CLAIM_RESUMED)
+		return mark_claim(c, claim, offset, metadata);
+	c->n_stale++;
+	return KG_OK;
+}
+
+int kg_partition_mark(struct kg_partition *p, int64_t offset, const char *metadata)
+{
+	CONSUMER_LOCK(p ? p->consumer : NULL);
+	int r = check(p);
+
+	return r ? r : keep_error(p, mark(p, offset, metadata));
+}
+
+/* ---- giving back ----------------------------------------------------------------------------- */
+
+static void give_back(struct kg_consumer *c, struct claim *claim)
+{
+	claim->close_due = true;
+	claims_touch(&c->claims, claim);
+}
+
+/* Its unread messages are for somebody else now. */
+static int start(struct kg_partition *p)
+{
+	int r;
+
+	if (p->ended || p->closing)
+		return 0;
+	r = partition_void(p);
+	if (r)
+		return r;
+	p->closing = true;
+	p->close_error.code = KG_OK;
+	give_back(p->consumer, p->claim);
+	return 0;
+}
+
+int kg_partition_close_start(struct kg_partition *p)
+{
+	CONSUMER_LOCK(p ? p->consumer : NULL);
+	int r = check(p);
+
+	if (r)
+		return r;
+	r = start(p);
+	if (!r)
+		session_send(p->consumer->client);
+	return keep_error(p, r);
+}
+
+/* Nothing more will be marked, so that it need not wait for dwell.time. */
+static void set_done(struct kg_partition *p)
+{
+	if (!p->claim)
+		return;
+	p->claim->done_due = true;
+	claims_touch(&p->consumer->claims, p->claim);
+}
+
+static int wait_for_end(struct kg_partition *p)
+{
+	struct kg_consumer *c = p->consumer;
+	uint64_t deadline_us =
+		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
+	int r;
+
+	for (;;) {
+		r = session_turn_of(c, true);
+		if (!p->claim)
+			return KG_OK;
+		if (p->close_error.code) {
+			c->error = p->close_error;
+			return c->error.code;
+		}
+		if (r && r != KG_ERR_MEMORY)
+			return r;
+		if (clock_now_us() >= deadline_us)
+			return error_set(&c->error, KG_ERR_TIMEOUT,
+					 "the daemon has not released the partition in time");
+		if (r)
+			session_sleep_for_memory(c->client);
+		else
+			sharing_sleep(c->client, p, deadline_us);
+	}
+}
+
+int kg_partition_close(struct kg_partition *p)
+{
+	CONSUMER_LOCK(p ? p->consumer : NULL);
+	int r = check(p);
+
+	if (r)
+		return r;
+	r = start(p);
+	set_done(p);
+	if (!r && p->claim)
+		r = wait_for_end(p);
+	return keep_error(p, r);
+}
+
+/* In a forked child it stays: kg_consumer_free() takes it along. */
+struct kg_partition *kg_partition_free(struct kg_partition *p)
+{
+	CONSUMER_LOCK(p ? p->consumer : NULL);
+	struct kg_consumer *c = p ? p->consumer : NULL;
+
+	if (!c || consumer_is_forked(c))
+		return NULL;
+	set_done(p);
+	if (p->claim && !p->ended && !p->closing)
+		give_back(c, p->claim);
+	partition_free(p);
+	session_send(c->client);
+	return NULL;
+}
