@@ -261,6 +261,7 @@ static void put_group_settings(struct kgp_buf *b, const struct group *g)
 			  g->agreement.group.value[KGP_SETTING_INITIAL_OFFSET], text, sizeof(text));
 	put_text(b, "initial_offset", text);
 	put_text(b, "instance_id", *g->config->instance_id ? g->config->instance_id : NULL);
+	put_text(b, "user_data", *g->config->user_data ? g->config->user_data : NULL);
 }
 
 static void put_group_figures(struct kgp_buf *b, const struct group *g)
@@ -282,7 +283,7 @@ static void put_group(struct kgp_buf *b, const struct group *g)
 	size_t i, n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
 	struct consumer *c;
 
-	kgp_put_map(b, 23);
+	kgp_put_map(b, 24);
 	put_text(b, "name", group_get_name(g));
 	put_text(b, "group_id", g->config->group_id);
 	put_text(b, "cluster", g->cluster->config->name);

@@ -295,3 +295,11 @@ def test_a4_validate(scene):
         with pytest.raises(Refused) as answer:
             validate(**settings)
         assert answer.value.name == "SETTING" and word in answer.value.text
+
+
+@both
+def test_e5_status_has_the_user_data(scene):
+    base = scene.config()["group g"]
+    scene.daemon(group={"user.data": "rack 7"}, group_plain={**base, "group.id": "plain"})
+    assert scene.status()[1]["user_data"] == "rack 7"
+    assert scene.status(group="plain")[1]["user_data"] is None
