@@ -243,7 +243,7 @@ bool fake_is_silent(struct fake *f)
 
 /* ---- parts of the conversation --------------------------------------------------------------- */
 
-void fake_take_hello(struct fake *f)
+static void put_welcome(struct fake *f)
 {
 	struct kgp_name features[KGP_N_FEATURES];
 	struct kgp_welcome welcome = {
@@ -258,9 +258,14 @@ void fake_take_hello(struct fake *f)
 	for (i = KGP_FEATURE_core + 1; i < KGP_N_FEATURES; i++)
 		if (!(f->lacks & 1u << i))
 			features[welcome.features.n++].value = kgp_text(kgp_feature_names[i]);
+	fake_put(f, KGP_T_welcome, &welcome);
+}
+
+void fake_take_hello(struct fake *f)
+{
 	fake_accept(f);
 	fake_expect(f, KGP_T_hello, NULL);
-	fake_put(f, KGP_T_welcome, &welcome);
+	put_welcome(f);
 	fake_send(f);
 }
 
@@ -401,4 +406,54 @@ struct kg_consumer *fake_open(struct fake *f)
 int fake_receive(struct kg_consumer *c, struct kg_message *m)
 {
 	return kg_consumer_receive(c, m, PATIENCE_MS);
+}
+
+/* ---- reconnecting ---------------------------------------------------------------------------- */
+
+/* Sleeps as a program would and takes turns until the library has said its HELLO. */
+void fake_come_back(struct fake *f, struct kg_consumer *c)
+{
+	struct pollfd p[2] = {{kg_consumer_get_fd(c), POLLIN, 0}, {f->listen_fd, POLLIN, 0}};
+	int i;
+
+	for (i = 0; i < 100 && !(p[1].revents & POLLIN); i++) {
+		assert_int_equal(kg_consumer_process(c), 0);
+		poll(p, 2, kg_consumer_get_timeout_ms(c));
+	}
+	fake_accept(f);
+	fake_expect(f, KGP_T_hello, NULL);
+}
+
+void fake_welcome_back(struct fake *f, struct kg_consumer *c, union kgp_body *open)
+{
+	put_welcome(f);
+	fake_send(f);
+	assert_int_equal(kg_consumer_process(c), 0);
+	fake_expect(f, KGP_T_open, open);
+	f->open_request = open->open.request;
+}
+
+void fake_expect_resume(struct fake *f, int partition, uint64_t epoch, int64_t offset,
+			const char *metadata, int64_t committed)
+{
+	union kgp_body b = {0};
+
+	fake_expect(f, KGP_T_resume, &b);
+	assert_true(kgp_bytes_equal(b.resume.topic, kgp_text("t")));
+	assert_int_equal(b.resume.partition, partition);
+	assert_int_equal(b.resume.epoch, epoch);
+	assert_int_equal(b.resume.offset, offset);
+	assert_true(kgp_bytes_equal(b.resume.metadata, kgp_text(metadata)));
+	assert_int_equal(b.resume.committed, committed);
+}
+
+void fake_reopen(struct fake *f, struct kg_consumer *c)
+{
+	union kgp_body b = {0};
+
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
+	fake_take_end(f);
+	fake_accept_open(f);
+	assert_int_equal(kg_consumer_process(c), 0);
 }

@@ -69,4 +69,12 @@ struct kg_consumer *fake_open(struct fake *f);
 /* process() and next() until a message comes, at most 5 s. */
 int fake_receive(struct kg_consumer *c, struct kg_message *m);
 
+/* The library comes back to a daemon that hung up; driven in turn with it, in one thread. */
+void fake_come_back(struct fake *f, struct kg_consumer *c); /* up to HELLO */
+void fake_welcome_back(struct fake *f, struct kg_consumer *c,
+		       union kgp_body *open); /* WELCOME, OPEN */
+void fake_expect_resume(struct fake *f, int partition, uint64_t epoch, int64_t offset,
+			const char *metadata, int64_t committed); /* of topic "t" */
+void fake_reopen(struct fake *f, struct kg_consumer *c);	  /* all, with nothing to resume */
+
 #endif

@@ -35,56 +35,6 @@ static void next(struct kg_consumer *c, struct kg_message *m)
 	assert_int_equal(kg_consumer_next(c, m), 1);
 }
 
-/* Sleeps as a program would and takes turns until the library has said its HELLO. */
-static void come_back(struct fake *f, struct kg_consumer *c)
-{
-	struct pollfd p[2] = {{kg_consumer_get_fd(c), POLLIN, 0}, {f->listen_fd, POLLIN, 0}};
-	int i;
-
-	for (i = 0; i < 100 && !(p[1].revents & POLLIN); i++) {
-		assert_int_equal(kg_consumer_process(c), 0);
-		poll(p, 2, kg_consumer_get_timeout_ms(c));
-	}
-	fake_accept(f);
-	fake_expect(f, KGP_T_hello, NULL);
-}
-
-static void welcome(struct fake *f, struct kg_consumer *c, union kgp_body *open)
-{
-	struct kgp_welcome m = {.version = KGP_VERSION, .max_frame = KGP_FRAME_MAX_CLIENT};
-
-	fake_put(f, KGP_T_welcome, &m);
-	fake_send(f);
-	assert_int_equal(kg_consumer_process(c), 0);
-	fake_expect(f, KGP_T_open, open);
-	f->open_request = open->open.request;
-}
-
-static void expect_resume(struct fake *f, int partition, uint64_t epoch, int64_t offset,
-			  const char *metadata, int64_t committed)
-{
-	union kgp_body b = {0};
-
-	fake_expect(f, KGP_T_resume, &b);
-	assert_true(kgp_bytes_equal(b.resume.topic, kgp_text("t")));
-	assert_int_equal(b.resume.partition, partition);
-	assert_int_equal(b.resume.epoch, epoch);
-	assert_int_equal(b.resume.offset, offset);
-	assert_true(kgp_bytes_equal(b.resume.metadata, kgp_text(metadata)));
-	assert_int_equal(b.resume.committed, committed);
-}
-
-static void reopen(struct fake *f, struct kg_consumer *c)
-{
-	union kgp_body b = {0};
-
-	come_back(f, c);
-	welcome(f, c, &b);
-	fake_take_end(f);
-	fake_accept_open(f);
-	assert_int_equal(kg_consumer_process(c), 0);
-}
-
 /* ---- resuming -------------------------------------------------------------------------------- */
 
 static void test_marks_are_resumed_with_the_same_id(void **state)
@@ -98,8 +48,8 @@ static void test_marks_are_resumed_with_the_same_id(void **state)
 
 	c = fake_open(f);
 	fake_hang_up(f);
-	come_back(f, c);
-	welcome(f, c, &b);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
 	memcpy(id, b.open.id.data, sizeof(id));
 	fake_take_end(f);
 	fake_accept_open(f);
@@ -121,11 +71,11 @@ static void test_marks_are_resumed_with_the_same_id(void **state)
 	assert_int_equal(kg_consumer_state(c, NULL), KG_STATE_CONNECTING);
 	kg_consumer_mark(c, &m[2], "two"); /* while there is no connection */
 	kg_consumer_mark(c, &m[1], "one");
-	come_back(f, c);
-	welcome(f, c, &b);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
 	assert_memory_equal(b.open.id.data, id, sizeof(id));
-	expect_resume(f, 0, 7, 102, "two", -1);
-	expect_resume(f, 1, 8, 93, NULL, 90);
+	fake_expect_resume(f, 0, 7, 102, "two", -1);
+	fake_expect_resume(f, 1, 8, 93, NULL, 90);
 	fake_take_end(f);
 	kg_consumer_mark(c, &m[2], NULL); /* too late for RESUME: stale */
 	fake_accept_open(f);
@@ -143,9 +93,9 @@ static void test_what_was_not_handed_out_is_dropped_and_credit_starts_anew(void 
 
 	next(c, &m);
 	fake_hang_up(f);
-	come_back(f, c);
+	fake_come_back(f, c);
 	assert_int_equal(kg_consumer_receive(c, &m, 0), 0);
-	welcome(f, c, &b);
+	fake_welcome_back(f, c, &b);
 	fake_expect(f, KGP_T_resume_end, NULL); /* nothing was marked */
 	fake_expect(f, KGP_T_credit, &b);
 	assert_int_equal(b.credit.messages, 20000);
@@ -167,7 +117,7 @@ static void test_the_message_in_hand_survives(void **state)
 
 	next(c, &m);
 	fake_hang_up(f);
-	reopen(f, c);
+	fake_reopen(f, c);
 	fake_put_assign(f, 1, "t", 3, 70, 100, -1); /* the number of another partition now */
 	fake_put_messages(f, 1, 70, 500, 10, 8);
 	fake_send(f);
@@ -191,27 +141,27 @@ static void test_a_mark_is_said_again_until_it_is_committed(void **state)
 	kg_consumer_mark(c, &m, "x");
 	kg_consumer_process(c);
 	fake_hang_up(f);
-	come_back(f, c);
-	welcome(f, c, &b);
-	expect_resume(f, 0, 7, 100, "x", -1);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
+	fake_expect_resume(f, 0, 7, 100, "x", -1);
 	fake_hang_up(f); /* before it has answered: said again */
-	come_back(f, c);
-	welcome(f, c, &b);
-	expect_resume(f, 0, 7, 100, "x", -1);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
+	fake_expect_resume(f, 0, 7, 100, "x", -1);
 	fake_take_end(f);
 	fake_accept_open(f);
 	fake_put_assign(f, 5, "t", 0, 70, 101, -1); /* taken, but not committed yet */
 	fake_send(f);
 	kg_consumer_process(c);
 	fake_hang_up(f);
-	come_back(f, c);
-	welcome(f, c, &b);
-	expect_resume(f, 0, 70, 100, "x", -1);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
+	fake_expect_resume(f, 0, 70, 100, "x", -1);
 	fake_take_end(f);
 	fake_accept_open(f);
 	kg_consumer_process(c);
 	fake_hang_up(f); /* answered, and the partition went elsewhere: it is theirs now */
-	reopen(f, c);
+	fake_reopen(f, c);
 	kg_consumer_free(c);
 }
 
@@ -227,7 +177,7 @@ static void test_the_loss_is_told_by_events(void **state)
 	while (kg_consumer_next_event(c, &e))
 		;
 	fake_hang_up(f);
-	reopen(f, c);
+	fake_reopen(f, c);
 	for (i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		assert_int_equal(kg_consumer_next_event(c, &e), 1);
 		assert_int_equal(e.type, types[i]);
@@ -402,10 +352,10 @@ static void test_a_verdict_that_breaks_is_kept_as_a_mark(void **state)
 	assert_int_equal(verdict, -1);
 	assert_int_equal(kg_consumer_mark_offset(c, "t", 0, 100, NULL, &verdict),
 			 KG_ERR_DISCONNECTED);
-	come_back(f, c);
-	welcome(f, c, &b);
-	expect_resume(f, 0, 7, 100, NULL, -1);
-	expect_resume(f, 1, 8, 95, "m", 90);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
+	fake_expect_resume(f, 0, 7, 100, NULL, -1);
+	fake_expect_resume(f, 1, 8, 95, "m", 90);
 	kg_consumer_free(c);
 }
 
@@ -451,17 +401,17 @@ static void test_a_refusal_on_the_way_back_ends_or_is_tried_again(void **state)
 	struct kg_event e;
 
 	fake_hang_up(f);
-	come_back(f, c);
+	fake_come_back(f, c);
 	refuse(f, KGP_E_QUOTA); /* passes */
 	fake_hang_up(f);
-	come_back(f, c);
-	welcome(f, c, &b);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
 	fake_put_reply(f, f->open_request, KGP_E_STOPPING, "later");
 	fake_send(f);
 	kg_consumer_process(c);
 	fake_hang_up(f);
-	come_back(f, c);
-	welcome(f, c, &b);
+	fake_come_back(f, c);
+	fake_welcome_back(f, c, &b);
 	fake_put_reply(f, f->open_request, KGP_E_NO_GROUP, "not any more");
 	fake_send(f);
 	assert_int_equal(kg_consumer_process(c), KG_ERR_NO_GROUP);
@@ -544,7 +494,7 @@ static void test_a_child_that_keeps_the_socket_open_does_not_wake_the_parent(voi
 	}
 	shutdown(f->fd, SHUT_RDWR); /* the child has the fake's end too */
 	fake_hang_up(f);
-	reopen(f, c);
+	fake_reopen(f, c);
 	while (kg_consumer_next(c, &m) > 0)
 		;
 	assert_int_equal(poll(&p, 1, 0), 0);

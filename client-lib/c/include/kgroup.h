@@ -446,10 +446,36 @@ KG_API int kg_consumer_mark_offset(struct kg_consumer *c, const char *topic, int
 				   int64_t offset, const char *metadata, int *verdict);
 
 /*
+ * Moves what will be committed back to a message: it and all below it are done, nothing above.
+ * Equal to the highest mark changes the metadata; above it a reset changes nothing, unless the
+ * group has never committed here. The running delivery goes on, and a later mark moves forward
+ * again: a reset takes effect where a program starts next. To go back at once, see
+ * kg_consumer_seek(). Never blocks; the daemon hears of it with the next call that talks to it.
+ *	m, metadata	as of kg_consumer_mark()
+ * 0, also when the claim is gone by now: then nothing was reset. KG_ERR_DISCONNECTED: there is no
+ * connection, and a reset is not kept for the next one. KG_ERR_OVERFLOW: the daemon does not take
+ * what was said before, so nothing was reset. KG_ERR_ARGUMENT, _UNSUPPORTED, _MEMORY, _CLOSED,
+ * _FORKED. A connection that breaks may take a reset with it: kg_consumer_commit() tells.
+ */
+KG_API int kg_consumer_reset(struct kg_consumer *c, const struct kg_message *m,
+			     const char *metadata);
+
+/*
+ * The same by topic, partition and offset.
+ *	verdict		as of kg_consumer_mark_offset(); KG_IGNORED: above the highest mark
+ * As kg_consumer_reset(), and with a verdict KG_ERR_TIMEOUT, KG_ERR_DISCONNECTED (it may or may not
+ * have happened), or what ended the consumer meanwhile. Without a verdict an offset below 0 is
+ * KG_ERR_ARGUMENT, and a partition that is not held is 0.
+ */
+KG_API int kg_consumer_reset_offset(struct kg_consumer *c, const char *topic, int32_t partition,
+				    int64_t offset, const char *metadata, int *verdict);
+
+/*
  * Commits what is marked, and waits for the broker's answer, at most timeout_ms (-1:
  * request.timeout), over reconnects too.
- * 0, KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _DISCONNECTED, _MEMORY,
- * _CLOSED, _FORKED, or what ended the consumer meanwhile.
+ * 0, KG_ERR_COMMIT (the error's text has Kafka's name of it), _TIMEOUT, _DISCONNECTED (also, once:
+ * what is marked is committed, but a reset before it may have been lost with a connection),
+ * _MEMORY, _CLOSED, _FORKED, or what ended the consumer meanwhile.
  */
 KG_API int kg_consumer_commit(struct kg_consumer *c, int timeout_ms);
 

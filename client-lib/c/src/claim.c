@@ -80,7 +80,7 @@ static struct claim *claim_new(const struct kgp_assign *a, const char *topic)
 		return claim_free(claim);
 	claim->id = (uint32_t)a->claim;
 	claim->epoch = a->epoch;
-	claim->handed = claim->sure.offset = claim->far.offset = -1;
+	claim->handed = claim->sure.offset = claim->far.offset = claim->settled = -1;
 	STAILQ_INIT(&claim->aside);
 	claim->public = (struct kg_claim){
 		.topic = topic,

@@ -47,7 +47,8 @@ struct claim {
 	int64_t handed;	       /* offset of the last message handed out in this epoch; -1: none */
 	struct mark_slot sure; /* marks up to handed: in range, so only the highest matters */
 	struct mark_slot
-		far; /* marks beyond it: the daemon may refuse one, so none hides another */
+		far;	 /* marks beyond it: the daemon may refuse one, so none hides another */
+	int64_t settled; /* what was marked before a reset moved the marks back; -1: none */
 	bool listed, waiting; /* in claims.dirty, in claims.resumed */
 	TAILQ_ENTRY(claim) dirty_link;
 	TAILQ_ENTRY(claim) resumed_link;
@@ -107,7 +108,8 @@ void claim_drop_aside(struct claims *cs, struct claim *claim);
 /* Whether something handed out is not marked. */
 static inline bool claim_is_outstanding(const struct claim *claim)
 {
-	return claim->handed > claim->sure.offset && claim->handed > claim->far.offset;
+	return claim->handed > claim->sure.offset && claim->handed > claim->far.offset &&
+	       claim->handed > claim->settled;
 }
 
 #endif

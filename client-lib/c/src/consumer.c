@@ -15,6 +15,7 @@
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/partition.h"
+#include "client-lib/c/src/reset.h"
 #include "client-lib/c/src/session.h"
 
 #include <errno.h>
@@ -314,7 +315,7 @@ int kg_client_open_consumer(struct kg_client *client, struct kg_consumer **out, 
 /* An error ended it before: what was marked since the last commit is not sure to be committed. */
 static int close_ended(struct kg_consumer *c)
 {
-	if (!marks_exist(c))
+	if (!marks_exist(c) && !resets_are_unsure(c))
 		return KG_OK;
 	return KG_ERR_DISCONNECTED;
 }
@@ -326,7 +327,7 @@ static int say_close(struct kg_consumer *c)
 	if (c->partitions)
 		partitions_end(c, KG_ERR_CLOSED);
 	if (c->client->session != SESSION_OPEN && !marks_exist(c))
-		return KG_OK;
+		return resets_are_unsure(c) ? KG_ERR_DISCONNECTED : KG_OK;
 	q.deadline_us =
 		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
 	return session_wait_of(c, &q);

@@ -21,7 +21,9 @@ struct kg_consumer {
 	struct delivery delivery;
 	struct credit credit;
 	struct claims claims;
-	uint64_t n_stale; /* marks that came too late */
+	uint64_t n_stale;		  /* marks that came too late */
+	uint64_t n_resets, n_resets_sure; /* said; committed, or told to be lost */
+	bool resets_lost;		  /* the connection went before they were committed */
 
 	/* the conversation */
 	struct kg_client *client; /* one reference */

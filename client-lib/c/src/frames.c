@@ -11,6 +11,7 @@
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/partition.h"
+#include "client-lib/c/src/reset.h"
 #include "client-lib/c/src/session.h"
 
 #include "proto/frame.h"
@@ -32,7 +33,8 @@ static int violated(struct kg_client *k, const char *what)
 /* ---- opening --------------------------------------------------------------------------------- */
 
 /* What the library understands. */
-static const enum kgp_feature features[] = {KGP_FEATURE_partitions, KGP_FEATURE_query};
+static const enum kgp_feature features[] = {KGP_FEATURE_reset, KGP_FEATURE_partitions,
+					    KGP_FEATURE_query};
 enum { N_FEATURES = N_ELEMENTS(features) };
 
 int frames_put_hello(struct kg_client *k)
@@ -205,27 +207,47 @@ static int on_open_reply(struct kg_consumer *c, const struct kgp_reply *m)
 }
 
 /* false: there is no memory to keep the result. */
-static bool answer(struct requests *rs, struct events *es, struct request *q,
+static bool keep_result(struct request *q, const struct kgp_reply *m)
+{
+	if (!q->result || !m->result.wire)
+		return true;
+	kgp_buf_reset(q->result);
+	kgp_put_raw(q->result, m->result.wire, m->result.wire_bytes);
+	return !q->result->failed;
+}
+
+static void answer(struct requests *rs, struct events *es, struct request *q,
 		   const struct kgp_reply *m)
 {
-	if (q->result && m->result.wire) {
-		kgp_buf_reset(q->result);
-		kgp_put_raw(q->result, m->result.wire, m->result.wire_bytes);
-		if (q->result->failed)
-			return false;
-	}
 	if (m->code && q->error)
 		error_of_daemon(q->error, m->code, m->text);
 	requests_answer(rs, es, q, error_code_of_daemon(m->code), m->text);
-	return true;
+}
+
+/* What was marked and reset is committed, or it is not known of a reset. */
+static void on_committed(struct kg_consumer *c, struct request *q, const struct kgp_reply *m)
+{
+	static const char lost[] = "what is marked is committed, but a reset may have been lost "
+				   "with the connection";
+
+	if (m->code || !resets_settle(c, q->n_resets)) {
+		answer(&c->requests, &c->events, q, m);
+		return;
+	}
+	error_set(q->error, KG_ERR_DISCONNECTED, "%s", lost);
+	requests_answer(&c->requests, &c->events, q, KG_ERR_DISCONNECTED, kgp_text(lost));
 }
 
 static int on_answer(struct kg_consumer *c, struct request *q, const struct kgp_reply *m)
 {
 	bool closed = q->kind == REQUEST_CLOSE;
 
-	if (!answer(&c->requests, &c->events, q, m))
+	if (!keep_result(q, m))
 		return no_memory(c->client);
+	if (closed || q->kind == REQUEST_COMMIT)
+		on_committed(c, q, m);
+	else
+		answer(&c->requests, &c->events, q, m);
 	if (closed)
 		consumer_detach(c);
 	return 0;
@@ -243,9 +265,11 @@ static int on_reply(struct kg_client *k, const struct kgp_reply *m)
 	if (q)
 		return on_answer(c, q, m);
 	q = requests_find(&k->requests, m->request);
+	if (q && !keep_result(q, m))
+		return no_memory(k);
 	if (q)
-		return answer(&k->requests, NULL, q, m) ? 0 : no_memory(k);
-	if (c && c->partitions)
+		answer(&k->requests, NULL, q, m);
+	else if (c && c->partitions)
 		partitions_answer(c, m);
 	return 0;
 }

@@ -22,17 +22,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CLAIMS_PER_FRAME = 128, FRAME_METADATA_BYTES = 512 << 10 };
-
 /* ---- slots ----------------------------------------------------------------------------------- */
 
-static void slot_clear(struct mark_slot *s)
+void mark_slot_clear(struct mark_slot *s)
 {
 	free(s->metadata);
 	*s = (struct mark_slot){.offset = -1};
 }
 
-static int slot_set(struct mark_slot *s, int64_t offset, const char *metadata)
+int mark_slot_set(struct mark_slot *s, int64_t offset, const char *metadata)
 {
 	size_t n = metadata ? strlen(metadata) + 1 : 0;
 	char *copy = NULL;
@@ -49,9 +47,9 @@ static int slot_set(struct mark_slot *s, int64_t offset, const char *metadata)
 
 void marks_restart(struct claim *claim)
 {
-	claim->handed = -1;
-	slot_clear(&claim->sure);
-	slot_clear(&claim->far);
+	claim->handed = claim->settled = -1;
+	mark_slot_clear(&claim->sure);
+	mark_slot_clear(&claim->far);
 }
 
 bool marks_exist(const struct kg_consumer *c)
@@ -67,16 +65,25 @@ bool marks_exist(const struct kg_consumer *c)
 /* ---- to the daemon --------------------------------------------------------------------------- */
 
 static unsigned add_entry(struct kgp_entry *entries, unsigned n, const struct claim *claim,
-			  const struct mark_slot *s, size_t *metadata_bytes)
+			  const struct mark_slot *s)
 {
 	if (!s->dirty)
 		return n;
 	entries[n] = (struct kgp_entry){claim->id, claim->epoch, s->offset, kgp_text(s->metadata)};
-	*metadata_bytes += entries[n].metadata.size;
 	return n + 1;
 }
 
-static int put_entries(struct kg_consumer *c, const struct kgp_entry *entries, unsigned n)
+unsigned mark_entries(struct kgp_entry *entries, const struct claim *claim, size_t *metadata_bytes)
+{
+	unsigned i, n = add_entry(entries, 0, claim, &claim->sure);
+
+	n = add_entry(entries, n, claim, &claim->far);
+	for (i = 0; i < n; i++)
+		*metadata_bytes += entries[i].metadata.size;
+	return n;
+}
+
+int mark_put_entries(struct kg_consumer *c, const struct kgp_entry *entries, unsigned n)
 {
 	struct kgp_mark mark = {.entries = {.items = entries, .n = n}};
 
@@ -144,12 +151,11 @@ static int put_chunk(struct kg_consumer *c)
 	struct claim *claim;
 
 	TAILQ_FOREACH (claim, &c->claims.dirty, dirty_link) {
-		n = add_entry(entries, n, claim, &claim->sure, &metadata_bytes);
-		n = add_entry(entries, n, claim, &claim->far, &metadata_bytes);
+		n += mark_entries(entries + n, claim, &metadata_bytes);
 		if (++n_claims == CLAIMS_PER_FRAME || metadata_bytes > FRAME_METADATA_BYTES)
 			break;
 	}
-	if (put_entries(c, entries, n))
+	if (mark_put_entries(c, entries, n))
 		return -ENOMEM;
 	for (; n_claims; n_claims--) {
 		claim = TAILQ_FIRST(&c->claims.dirty);
@@ -206,15 +212,15 @@ void marks_resumed(struct kg_consumer *c)
 
 /* ---- from the application -------------------------------------------------------------------- */
 
-static int check_metadata(struct kg_consumer *c, const char *metadata)
+int mark_check_metadata(struct kg_error *e, const char *metadata)
 {
-	size_t n = strlen(metadata);
+	size_t n = metadata ? strlen(metadata) : 0;
 
 	if (n > KGP_MAX_METADATA)
-		return error_set(&c->error, KG_ERR_ARGUMENT,
-				 "metadata has %zu bytes, %u are allowed", n, KGP_MAX_METADATA);
+		return error_set(e, KG_ERR_ARGUMENT, "metadata has %zu bytes, %u are allowed", n,
+				 KGP_MAX_METADATA);
 	if (!kgp_is_utf8((const uint8_t *)metadata, n))
-		return error_set(&c->error, KG_ERR_ARGUMENT, "metadata is not valid UTF-8");
+		return error_set(e, KG_ERR_ARGUMENT, "metadata is not valid UTF-8");
 	return 0;
 }
 
@@ -232,14 +238,14 @@ static int mark_sure(struct kg_consumer *c, struct claim *claim, int64_t offset,
 	if (offset <= claim->sure.offset)
 		return 0;
 	if (metadata || claim->sure.metadata) {
-		if (slot_set(&claim->sure, offset, metadata))
+		if (mark_slot_set(&claim->sure, offset, metadata))
 			return error_set(&c->error, KG_ERR_MEMORY,
 					 "no memory for the metadata of a mark");
 	} else {
 		claim->sure.offset = offset;
 	}
 	if (claim->far.offset >= 0 && claim->far.offset <= offset && !claim->far.dirty)
-		slot_clear(&claim->far);
+		mark_slot_clear(&claim->far);
 	touch(c, claim, &claim->sure);
 	return 0;
 }
@@ -252,7 +258,7 @@ static int mark_far(struct kg_consumer *c, struct claim *claim, int64_t offset,
 		marks_put(c);
 	if ((claim->far.dirty || claim->state >= CLAIM_ORPHAN) && offset <= claim->far.offset)
 		return 0;
-	if (slot_set(&claim->far, offset, metadata))
+	if (mark_slot_set(&claim->far, offset, metadata))
 		return error_set(&c->error, KG_ERR_MEMORY, "no memory for the metadata of a mark");
 	touch(c, claim, &claim->far);
 	return 0;
@@ -260,7 +266,7 @@ static int mark_far(struct kg_consumer *c, struct claim *claim, int64_t offset,
 
 int mark_claim(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata)
 {
-	int r = metadata ? check_metadata(c, metadata) : 0;
+	int r = mark_check_metadata(&c->error, metadata);
 
 	if (r)
 		return r;
@@ -314,7 +320,7 @@ static void remember(struct kg_consumer *c, uint32_t handle, int64_t offset, con
 		return;
 	s = offset <= claim->handed ? &claim->sure : &claim->far;
 	if (offset > s->offset && !s->dirty)
-		slot_set(s, offset, metadata);
+		mark_slot_set(s, offset, metadata);
 	if (claim->state == CLAIM_RELEASING)
 		claims_touch(&c->claims, claim);
 }
@@ -342,7 +348,7 @@ static int mark_and_ask(struct kg_consumer *c, struct claim *claim, int64_t offs
 {
 	uint32_t handle = claim->handle;
 	struct request q;
-	int r = metadata ? check_metadata(c, metadata) : 0;
+	int r = mark_check_metadata(&c->error, metadata);
 
 	if (r)
 		return r;

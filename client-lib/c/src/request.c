@@ -10,6 +10,8 @@
  */
 #include "client-lib/c/src/request.h"
 
+#include "client-lib/c/src/error.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -77,7 +79,7 @@ static int put(struct connection *c, const struct request *q)
 					 : connection_put(c, KGP_T_close, &close);
 }
 
-int requests_put(struct requests *rs, struct connection *c)
+int requests_put(struct requests *rs, struct connection *c, uint64_t n_resets)
 {
 	struct request *q;
 
@@ -89,6 +91,7 @@ int requests_put(struct requests *rs, struct connection *c)
 		if (put(c, q))
 			return -ENOMEM;
 		q->sent = true;
+		q->n_resets = n_resets;
 		rs->n_unsent--;
 	}
 	return 0;
@@ -116,7 +119,8 @@ void requests_lose(struct requests *rs)
 	TAILQ_FOREACH (q, &rs->waiting, link) {
 		if (q->bound) {
 			q->answered = true;
-			q->code = KG_ERR_DISCONNECTED;
+			q->code = error_set(q->error, KG_ERR_DISCONNECTED,
+					    "the connection was lost before the answer came");
 		} else if (q->sent && !q->answered) {
 			q->sent = false;
 			rs->n_unsent++;

@@ -16,6 +16,7 @@ struct request {
 	bool bound; /* to the claims of this connection: it ends with them */
 	bool sent, answered;
 	int code;
+	uint64_t n_resets;	       /* that were said before a commit */
 	struct kg_error *error;	       /* where the answer's text goes, or NULL */
 	uint64_t verdict;	       /* of a mark */
 	const struct kgp_query *query; /* the caller's */
@@ -37,8 +38,8 @@ void requests_add(struct requests *rs, struct request *q);
 void requests_remove(struct requests *rs, struct request *q); /* unlinks; an async one is freed */
 struct request *requests_find(struct requests *rs, uint64_t id);
 
-int requests_put(struct requests *rs,
-		 struct connection *c); /* sends what is not sent: 0 or -ENOMEM */
+/* Sends what is not sent: 0 or -ENOMEM. */
+int requests_put(struct requests *rs, struct connection *c, uint64_t n_resets);
 void requests_answer(struct requests *rs, struct events *es, struct request *q, int code,
 		     struct kgp_bytes text);
 void requests_lose(struct requests *rs);

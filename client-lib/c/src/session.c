@@ -20,6 +20,7 @@
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/partition.h"
+#include "client-lib/c/src/reset.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -53,6 +54,7 @@ static void consumer_lose(struct kg_consumer *c, bool was_open)
 		partitions_end(c, KG_ERR_RELEASED);
 	claims_orphan(&c->claims, was_open);
 	requests_lose(&c->requests);
+	resets_lose(c);
 	credit_reset(&c->credit);
 	consumer_set_state(c, KG_STATE_CONNECTING, kgp_text(c->client->trouble));
 }
@@ -144,7 +146,7 @@ static int put_all(struct kg_consumer *c)
 	int r = marks_put(c);
 
 	if (!r && TAILQ_EMPTY(&c->claims.dirty))
-		r = requests_put(&c->requests, &c->client->connection);
+		r = requests_put(&c->requests, &c->client->connection, c->n_resets);
 	return r ? r : put_credit(c);
 }
 
@@ -152,7 +154,7 @@ static int put_all(struct kg_consumer *c)
 static int put_requests(struct kg_client *k)
 {
 	if (k->features & 1u << KGP_FEATURE_query)
-		return requests_put(&k->requests, &k->connection);
+		return requests_put(&k->requests, &k->connection, 0);
 	requests_end(&k->requests, NULL, KG_ERR_UNSUPPORTED, kgp_bytes(NULL, 0));
 	return 0;
 }
@@ -418,13 +420,13 @@ int session_wait(struct kg_client *k, struct requests *rs, struct request *q,
 	requests_add(rs, q);
 	r = wait_for_answer(k, q);
 	requests_remove(rs, q);
-	if (q->answered && q->code != KG_ERR_DISCONNECTED)
+	if (q->answered)
 		return q->code;
 	if (r && error != &k->error)
 		*error = k->error;
 	if (r)
 		return r;
-	if (!q->answered && k->session >= (rs == &k->requests ? SESSION_READY : SESSION_OPEN))
+	if (k->session >= (rs == &k->requests ? SESSION_READY : SESSION_OPEN))
 		return error_set(error, KG_ERR_TIMEOUT, "the daemon did not answer in time");
 	return error_set(error, KG_ERR_DISCONNECTED, "no answer in time: %s",
 			 *k->trouble ? k->trouble : "the daemon has not said that it is ready");
