@@ -3,8 +3,8 @@
  * Partitions mode in several threads: the one that sleeps in poll(2) reads for all.
  *
  * Threads of the test note what they see, and the main thread judges. Which of them leads is up to
- * the scheduler, so what is tested holds whoever it is; the last test makes many turns of it. Built
- * with -Db_sanitize=thread these tests are what finds a data race.
+ * the scheduler, so what is tested holds whoever it is; test_client_partition_chaos.c makes many
+ * turns of it. Built with -Db_sanitize=thread these tests are what finds a data race.
  */
 #include "tests/unit/test_client_partition_fixture.h"
 
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_READERS = 16, PATIENCE_MS = 5000, ENOUGH = 2000 };
+enum { MAX_READERS = 16, PATIENCE_MS = 5000 };
 
 /* ---- threads that read ----------------------------------------------------------------------- */
 
@@ -268,6 +268,51 @@ static void test_close_wakes_who_waits_for_a_partition(void **state)
 	kg_consumer_free(c);
 }
 
+/* The answer comes when the other thread has gone, and not before. */
+static atomic_bool has_gone;
+
+static void *wait_and_go(void *arg)
+{
+	void *end = wait_for_partition(arg);
+
+	atomic_store(&has_gone, true);
+	return end;
+}
+
+static void serve_a_late_close(struct fake *f)
+{
+	union kgp_body b = {0};
+	int ms;
+
+	fake_expect(f, KGP_T_close, &b);
+	for (ms = 0; !atomic_load(&has_gone) && ms < PATIENCE_MS / 2; ms++)
+		poll(NULL, 0, 1);
+	fake_put_reply(f, b.close.request, 0, NULL);
+	fake_send(f);
+	if (!atomic_load(&has_gone))
+		strcpy(f->failure, "it waits on until the daemon answers");
+}
+
+static void test_close_wakes_all_before_the_daemon_answers(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c = open_with(f, NULL, 0);
+	pthread_t thread;
+	void *end;
+
+	atomic_store(&has_gone, false);
+	assert_int_equal(pthread_create(&thread, NULL, wait_and_go, c), 0);
+	fake_put_assign(f, 1, "t", 1, 7, 100, -1);
+	fake_send(f);
+	wait_for_frame(f, KGP_T_claim_close); /* it has had one, and waits for the next */
+	fake_start(f, serve_a_late_close);
+	assert_int_equal(kg_consumer_close(c), 0);
+	fake_join(f);
+	pthread_join(thread, &end);
+	assert_int_equal((intptr_t)end, KG_ERR_CLOSED);
+	kg_consumer_free(c);
+}
+
 static void serve_one_close(struct fake *f)
 {
 	const struct kgp_info *info;
@@ -343,17 +388,153 @@ static void test_a_loop_hears_what_threads_have_read_for_it(void **state)
 	kg_consumer_free(c);
 }
 
+static void expect_readable(struct kg_consumer *c, bool readable)
+{
+	struct pollfd fd = {kg_consumer_get_fd(c), kg_consumer_get_events(c), 0};
+
+	assert_int_equal(poll(&fd, 1, 0), readable);
+}
+
+/* What came between the loop's look and its sleep: the socket is empty when it polls. */
+static void test_news_that_a_thread_has_read_make_the_descriptor_readable(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_partition *p[2];
+	struct kg_consumer *c = open_with(f, p, 2);
+	struct kg_message m;
+	struct kg_event e;
+	struct reader r;
+
+	process(c);
+	while (kg_consumer_next_event(c, &e))
+		;
+	assert_int_equal(kg_consumer_get_timeout_ms(c), -1);
+	start_reader(&r, p[0], 1);
+	fake_put_messages(f, 2, 7, 100, 1, 8);
+	fake_put_messages(f, 1, 7, 100, 1, 8);
+	fake_send(f);
+	join_reader(&r, 1, 1);
+	expect_readable(c, true);
+	process(c);
+	expect_readable(c, false);
+	assert_int_equal(kg_partition_next(p[1], &m), 1);
+	kg_consumer_free(c);
+}
+
+/* ---- beside a client's own calls ------------------------------------------------------------- */
+
+static void serve_queries(struct fake *f)
+{
+	struct kgp_buf empty = {0};
+	struct kgp_reply reply = {.request = 0};
+	const struct kgp_info *info;
+	union kgp_body b = {0};
+
+	kgp_put_map(&empty, 0);
+	while (fake_next(f, &info, &b)) {
+		if (info->type == KGP_T_query) {
+			reply.request = b.query.request;
+			reply.result = (struct kgp_any){empty.data, empty.len};
+			fake_put(f, KGP_T_reply, &reply);
+		} else if (info->type == KGP_T_close) {
+			fake_put_reply(f, b.close.request, 0, NULL);
+		}
+		fake_send(f);
+	}
+	kgp_buf_deinit(&empty);
+}
+
+static void greet_client(struct fake *f)
+{
+	struct kgp_welcome welcome = {.version = KGP_VERSION, .max_frame = KGP_FRAME_MAX_CLIENT};
+	struct kgp_name query = {kgp_text("query")};
+
+	welcome.features = (struct kgp_list){.items = &query, .n = 1};
+	fake_accept(f);
+	fake_expect(f, KGP_T_hello, NULL);
+	fake_put(f, KGP_T_welcome, &welcome);
+	fake_send(f);
+}
+
+static void greet_consumer(struct fake *f)
+{
+	union kgp_body b = {0};
+
+	fake_expect(f, KGP_T_open, &b);
+	f->open_request = b.open.request;
+	fake_expect(f, KGP_T_resume_end, NULL);
+	fake_accept_open(f);
+	fake_put_assign(f, 1, "t", 0, 7, 100, -1);
+	fake_send(f);
+	fake_expect(f, KGP_T_credit, NULL);
+}
+
+static struct kg_client *open_client(struct fake *f, struct kg_consumer **c)
+{
+	static const char *const topics[] = {"t"};
+	struct kg_options *o = kg_options_new();
+	struct kg_client *k;
+
+	assert_int_equal(kg_options_set(o, "socket", f->path, NULL), 0);
+	assert_int_equal(kg_options_set(o, "mode", "partitions", NULL), 0);
+	fake_start(f, greet_client);
+	assert_int_equal(kg_client_open(&k, o, NULL), 0);
+	fake_join(f);
+	kg_options_free(o);
+	fake_start(f, greet_consumer);
+	assert_int_equal(kg_client_open_consumer(k, c, "g", topics, 1, NULL, NULL), 0);
+	return k;
+}
+
+static void test_a_client_asks_while_threads_read(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_partition *p;
+	struct kg_consumer *c;
+	struct kg_client *k = open_client(f, &c);
+	struct reader r;
+	int i;
+
+	assert_int_equal(kg_consumer_wait_partition(c, &p, PATIENCE_MS), 1);
+	fake_join(f);
+	start_reader(&r, p, 0);
+	fake_start(f, serve_queries);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(kg_client_refresh(k, NULL), 0);
+	assert_int_equal(kg_client_get_offset(k, NULL, "t", -1, 0, NULL), KG_ERR_ARGUMENT);
+	assert_int_equal(kg_client_error(k)->code, KG_ERR_ARGUMENT);
+	assert_int_equal(kg_client_close(k), 0);
+	fake_join(f);
+	join_reader(&r, 0, KG_ERR_CLOSED);
+	kg_client_free(k);
+	kg_partition_free(p);
+	kg_consumer_free(c);
+}
+
 /* ---- fork ------------------------------------------------------------------------------------ */
+
+/* Is inside of the library most of the time. */
+static void *hurry(void *arg)
+{
+	struct kg_message m;
+
+	while (!atomic_load(&has_gone))
+		kg_partition_next(arg, &m);
+	return NULL;
+}
 
 static void test_a_child_forked_beside_busy_threads_may_free(void **state)
 {
 	struct fake *f = fake_of(state);
 	struct kg_partition *p[2];
 	struct kg_consumer *c = open_with(f, p, 2);
+	pthread_t busy;
 	struct reader r;
 	int status, i;
 	pid_t pid;
 
+	atomic_store(&has_gone, false);
+	assert_int_equal(pthread_create(&busy, NULL, hurry, p[1]), 0);
 	start_reader(&r, p[0], 201); /* it is there until the last child has gone */
 	for (i = 0; i < 20; i++) {
 		fake_put_messages(f, 1, 7, 100 + i * 10, 10, 8);
@@ -370,230 +551,11 @@ static void test_a_child_forked_beside_busy_threads_may_free(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_int_equal(status, 0);
 	}
+	atomic_store(&has_gone, true);
+	pthread_join(busy, NULL);
 	fake_put_messages(f, 1, 7, 300, 1, 8);
 	fake_send(f);
 	join_reader(&r, 201, 1);
-	kg_consumer_free(c);
-}
-
-/* ---- all at once ----------------------------------------------------------------------------- */
-
-static atomic_int n_handled, n_workers;
-
-/* As the example does it: read and mark until it ends, give up now and then. */
-static void *work(void *arg)
-{
-	struct kg_partition *p = arg;
-	struct kg_message m[10];
-	struct kg_error e;
-	int n, left = 40;
-
-	while ((n = kg_partition_receive(p, m, PATIENCE_MS)) > 0 && left-- > 0) {
-		atomic_fetch_add(&n_handled, n);
-		kg_partition_mark(p, m[n - 1].offset, left % 3 ? NULL : "metadata");
-		n = kg_partition_next_batch(p, m, 10);
-		if (n > 0)
-			kg_partition_mark(p, m[n - 1].offset, NULL);
-		kg_partition_next_error(p, &e);
-	}
-	if (n > 0)
-		kg_partition_close(p);
-	kg_partition_free(p);
-	atomic_fetch_sub(&n_workers, 1);
-	return NULL;
-}
-
-static void *hire(void *arg)
-{
-	struct kg_partition *p;
-	struct kg_consumer *c = arg;
-	pthread_attr_t detached;
-	pthread_t thread;
-
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	while (kg_consumer_wait_partition(c, &p, PATIENCE_MS) > 0) {
-		atomic_fetch_add(&n_workers, 1);
-		pthread_create(&thread, &detached, work, p);
-	}
-	pthread_attr_destroy(&detached);
-	return NULL;
-}
-
-/* A daemon with four partitions that come, go, seek and break. */
-struct chaos {
-	unsigned last_claim, claim[4];
-	uint64_t epoch, credit[4], sent[4];
-	bool releasing[4];
-	int64_t next;
-};
-
-static unsigned place_of(const struct chaos *x, uint64_t claim)
-{
-	unsigned i;
-
-	for (i = 0; i < 4 && x->claim[i] != claim; i++)
-		;
-	return i;
-}
-
-static void give(struct fake *f, struct chaos *x, unsigned i)
-{
-	x->claim[i] = ++x->last_claim;
-	x->credit[i] = x->sent[i] = 0;
-	x->releasing[i] = false;
-	fake_put_assign(f, x->claim[i], "t", i, ++x->epoch, x->next, -1);
-}
-
-static void end(struct fake *f, struct chaos *x, uint64_t claim)
-{
-	unsigned i = place_of(x, claim);
-
-	if (i == 4)
-		return;
-	fake_put_released(f, x->claim[i]);
-	give(f, x, i);
-}
-
-static void on_frame(struct fake *f, struct chaos *x, const struct kgp_info *info,
-		     const union kgp_body *b)
-{
-	unsigned i;
-
-	if (info->type == KGP_T_done) {
-		end(f, x, b->done.claim);
-	} else if (info->type == KGP_T_claim_close) {
-		fake_put_reply(f, b->claim_close.request, 0, NULL);
-		end(f, x, b->claim_close.claim);
-	} else if (info->type == KGP_T_commit) {
-		fake_put_reply(f, b->commit.request, 0, NULL);
-	} else if (info->type == KGP_T_credit) {
-		i = place_of(x, b->credit.claim);
-		if (i < 4)
-			x->credit[i] = b->credit.messages;
-	}
-}
-
-static void feed(struct fake *f, struct chaos *x)
-{
-	unsigned i, n;
-
-	for (i = 0; i < 4; i++) {
-		n = 1 + (unsigned)rand() % 30;
-		if (x->releasing[i] || x->sent[i] + n > x->credit[i])
-			continue;
-		fake_put_messages(f, x->claim[i], x->epoch, x->next, n,
-				  rand() % 20 ? 30 : 150000 / n);
-		x->next += n;
-		x->sent[i] += n;
-	}
-}
-
-static void upset(struct fake *f, struct chaos *x)
-{
-	unsigned i = (unsigned)rand() % 4;
-
-	if (x->releasing[i])
-		return;
-	if (rand() % 3) {
-		x->releasing[i] = true;
-		fake_put_release(f, x->claim[i]);
-	} else {
-		put_error(f, "partition", (int)i, "so so");
-	}
-}
-
-static bool has_input(struct fake *f)
-{
-	struct pollfd p = {f->fd, POLLIN, 0};
-
-	return f->in.len || poll(&p, 1, 0) == 1;
-}
-
-/* One connection: until the library closes it, or now and then an end without a word. */
-static bool serve_connection(struct fake *f, struct chaos *x, int rounds)
-{
-	const struct kgp_info *info;
-	union kgp_body b = {0};
-	unsigned i;
-
-	for (i = 0; i < 4; i++)
-		give(f, x, i);
-	for (; rounds; rounds--) {
-		feed(f, x);
-		if (!(rounds % 10))
-			upset(f, x);
-		fake_send(f);
-		while (has_input(f)) {
-			if (!fake_next(f, &info, &b))
-				return false;
-			if (info->type == KGP_T_close) {
-				fake_put_reply(f, b.close.request, 0, NULL);
-				fake_send(f);
-				return false;
-			}
-			on_frame(f, x, info, &b);
-		}
-	}
-	return true;
-}
-
-static void serve_chaos(struct fake *f)
-{
-	struct chaos x = {.next = 100};
-	const struct kgp_info *info;
-	union kgp_body b = {0};
-
-	srand(1);
-	while (serve_connection(f, &x, 400)) {
-		fake_hang_up(f);
-		x = (struct chaos){.next = x.next, .epoch = x.epoch};
-		fake_take_open(f);
-		do
-			if (!fake_next(f, &info, &b))
-				return;
-		while (info->type != KGP_T_resume_end);
-		fake_put_reply(f, f->open_request, 0, NULL);
-		fake_put_state(f, "joined");
-	}
-	fake_hang_up(f);
-}
-
-static void wait_for_workers(void)
-{
-	int ms;
-
-	for (ms = 0; atomic_load(&n_workers) && ms < PATIENCE_MS; ms++)
-		poll(NULL, 0, 1);
-	assert_int_equal(atomic_load(&n_workers), 0);
-}
-
-static void test_threads_come_and_go_while_partitions_do(void **state)
-{
-	struct fake *f = fake_of(state);
-	struct kg_consumer *c = open_partitions(f, NULL, NULL);
-	const struct kg_claim *claims;
-	struct kg_event e;
-	pthread_t hirer;
-	int r, spins;
-
-	atomic_store(&n_handled, 0);
-	f->forgiving = true;
-	fake_start(f, serve_chaos);
-	assert_int_equal(pthread_create(&hirer, NULL, hire, c), 0);
-	for (spins = 0; atomic_load(&n_handled) < ENOUGH && spins < 10000; spins++) {
-		r = kg_consumer_commit(c, 1000);
-		assert_true(r == 0 || r == KG_ERR_TIMEOUT || r == KG_ERR_DISCONNECTED);
-		kg_consumer_assignment(c, &claims);
-		kg_consumer_state(c, NULL);
-		while (kg_consumer_next_event(c, &e))
-			;
-	}
-	assert_true(atomic_load(&n_handled) >= ENOUGH);
-	kg_consumer_close(c);
-	pthread_join(hirer, NULL);
-	wait_for_workers();
-	fake_join(f);
 	kg_consumer_free(c);
 }
 
@@ -609,10 +571,12 @@ int main(void)
 		TEST(test_an_answer_that_another_thread_reads_reaches_who_waits),
 		TEST(test_release_and_loss_wake_who_waits),
 		TEST(test_close_wakes_who_waits_for_a_partition),
+		TEST(test_close_wakes_all_before_the_daemon_answers),
 		TEST(test_one_is_closed_while_others_read),
 		TEST(test_a_loop_hears_what_threads_have_read_for_it),
+		TEST(test_news_that_a_thread_has_read_make_the_descriptor_readable),
+		TEST(test_a_client_asks_while_threads_read),
 		TEST(test_a_child_forked_beside_busy_threads_may_free),
-		TEST(test_threads_come_and_go_while_partitions_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
