@@ -161,6 +161,9 @@ const struct config_group *config_find_group(const struct config *config, const 
 const struct config_pair *config_group_find_kafka(const struct config_group *group,
 						  const char *key);
 
+/* KIP-848: the broker decides on session.timeout and heartbeat.interval. */
+bool config_group_is_kip848(const struct config_group *group);
+
 /* A group that a client opens under allow.dynamic: every default, access of the cluster. */
 struct config_group *config_group_new_dynamic(const struct config *config,
 					      struct config_cluster *cluster, const char *group_id);

@@ -199,7 +199,7 @@ static void find_cluster(struct config *config, struct config_group *group,
 		add_unknown_cluster(config, group, errors);
 }
 
-static bool is_kip848(const struct config_group *group)
+bool config_group_is_kip848(const struct config_group *group)
 {
 	const struct config_pair *protocol = config_group_find_kafka(group, "group.protocol");
 
@@ -223,7 +223,7 @@ static void check_protocol(const struct config_group *group, struct config_error
 	static const enum config_key_id classic[] = {CONFIG_KEY_group_SESSION_TIMEOUT,
 						     CONFIG_KEY_group_HEARTBEAT_INTERVAL};
 
-	if (!is_kip848(group))
+	if (!config_group_is_kip848(group))
 		return;
 	for (size_t i = 0; i < sizeof(classic) / sizeof(classic[0]); i++) {
 		if (group->origins[classic[i]].file)
@@ -243,7 +243,7 @@ static void check_max_poll(const struct config_group *group, struct config_error
 		pair ? strtoul(pair->value, NULL, 10) : MAX_POLL_INTERVAL_DEFAULT;
 	struct config_origin at = *origin_of(group, CONFIG_KEY_group_SESSION_TIMEOUT);
 
-	if (max_poll_ms >= group->session_timeout_ms)
+	if (max_poll_ms >= group->session_timeout_ms || config_group_is_kip848(group))
 		return;
 	if (pair)
 		at = (struct config_origin){.file = pair->file, .line = pair->line};

@@ -33,6 +33,8 @@ static const struct owned_key owned_keys[] = {
 	{"session.timeout.ms", "write session.timeout in [group NAME]"},
 	{"heartbeat.interval.ms", "write heartbeat.interval in [group NAME]"},
 	{"partition.assignment.strategy", "write strategy in [group NAME]"},
+	{"group.remote.assignor", "write strategy in [group NAME]"},
+	{"group.protocol.type", "remove it"},
 	{"auto.offset.reset", "write initial.offset in [group NAME]"},
 	{"auto.commit.interval.ms", "write commit.interval in [group NAME]"},
 	{"enable.auto.commit", "marked offsets are committed every commit.interval, remove it"},
@@ -148,9 +150,6 @@ static bool check_place(const struct config_kafka_context *context, enum config_
 	const char *instead = find_owned(key);
 	const struct config_key *ours = find_ours(key);
 
-	if (place == CONFIG_KAFKA_CLUSTER && strcmp(key, "group.protocol") == 0)
-		instead =
-			"it is a choice of each group, write kafka.group.protocol in [group NAME]";
 	if (instead)
 		config_errors_add(context->errors, at,
 				  "%s cannot be set here, kgroupd sets it itself: %s",

@@ -46,8 +46,11 @@ struct kafka {
 		ready; /* pushed by librdkafka's threads, taken whole by ours */
 };
 
+enum { UNRELEASED_INSTANCE_ID = 111 }; /* of KIP-848: no name before librdkafka 2.4 */
+
 enum {
-	VERSION_BACKOFF = 0x02020000,	  /* has fetch.queue.backoff.ms */
+	VERSION_BACKOFF = 0x02020000,  /* has fetch.queue.backoff.ms */
+	VERSION_PROTOCOL = 0x020c0000, /* has group.protocol = consumer (KIP-848) for production */
 	VERSION_COOPERATIVE = 0x020a0100, /* a commit in a cooperative rebalance loses nothing */
 };
 
@@ -108,9 +111,18 @@ bool kafka_needs_kick(void)
 
 int kafka_setting_check(const char *key, const char *value, char *why, size_t size)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_conf_res_t r = rd_kafka_conf_set(conf, key, value, why, size);
+	rd_kafka_conf_t *conf;
+	rd_kafka_conf_res_t r;
 
+	if (!strcmp(key, "group.protocol") && version() < VERSION_PROTOCOL) {
+		snprintf(why, size,
+			 "needs librdkafka 2.12.0, this is %s: before, KIP-848 is not there or "
+			 "not for production",
+			 rd_kafka_version_str());
+		return -EINVAL;
+	}
+	conf = rd_kafka_conf_new();
+	r = rd_kafka_conf_set(conf, key, value, why, size);
 	rd_kafka_conf_destroy(conf);
 	return r == RD_KAFKA_CONF_OK ? 0 : r == RD_KAFKA_CONF_UNKNOWN ? -ENOENT : -EINVAL;
 }
@@ -148,6 +160,7 @@ static bool is_classic(const rd_kafka_conf_t *conf)
 static int set_fixed(rd_kafka_conf_t *conf, const struct kafka_options *o, char *why, size_t size)
 {
 	static const char *const strategies[] = {"range", "roundrobin", "cooperative-sticky"};
+	static const char *const assignors[] = {"range", "uniform", "uniform"}; /* of brokers */
 	char session[32], heartbeat[32];
 	bool classic = is_classic(conf);
 	const struct {
@@ -162,6 +175,7 @@ static int set_fixed(rd_kafka_conf_t *conf, const struct kafka_options *o, char 
 		{"log.queue", "true", o->group_id != NULL},
 		{"group.instance.id", o->instance_id, o->instance_id && *o->instance_id},
 		{"partition.assignment.strategy", strategies[o->strategy], classic},
+		{"group.remote.assignor", assignors[o->strategy], !classic},
 		{"session.timeout.ms", session, classic},
 		{"heartbeat.interval.ms", heartbeat, classic},
 	};
@@ -388,6 +402,7 @@ enum kafka_error_class kafka_classify(int err)
 	case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
 		return KAFKA_ERROR_GROUP;
 	case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+	case UNRELEASED_INSTANCE_ID:
 		return KAFKA_ERROR_FENCED;
 	case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
 		return KAFKA_ERROR_REBALANCE;

@@ -498,6 +498,19 @@ static void advance_closing(struct group *g)
 		     UNSUBSCRIBE_MS); /* its revoke comes first, if there is anything to revoke */
 }
 
+static const char *describe_leaving(const struct group *g, bool for_good)
+{
+	bool is_static = *g->config->instance_id;
+
+	if (for_good && is_static && config_group_is_kip848(g->config))
+		return "leaving the group; with group.protocol = consumer the broker gives the "
+		       "place of a static member away after its own session timeout only";
+	if (for_good)
+		return "leaving the group";
+	return is_static ? "closing, the place in the group is kept"
+			 : "closing; without instance.id the place is given up";
+}
+
 void membership_leave(struct group *g, bool for_good)
 {
 	struct log_about where = about(g);
@@ -511,10 +524,7 @@ void membership_leave(struct group *g, bool for_good)
 		}
 		return;
 	}
-	log_write(LOG_INFO, &where, "%s",
-		  for_good		    ? "leaving the group"
-		  : *g->config->instance_id ? "closing, the place in the group is kept"
-					    : "closing; without instance.id the place is given up");
+	log_write(LOG_INFO, &where, "%s", describe_leaving(g, for_good));
 	g->leaving = true;
 	g->leave_for_good = for_good;
 	g->close_started = g->closing = false;
@@ -628,7 +638,9 @@ static bool differs(const struct group *g)
 		KGP_SETTING_STRATEGY, KGP_SETTING_SESSION_TIMEOUT, KGP_SETTING_HEARTBEAT_INTERVAL};
 	size_t i;
 
-	for (i = 0; i < sizeof(made_with) / sizeof(*made_with); i++)
+	size_t n = config_group_is_kip848(g->config) ? 1 : sizeof(made_with) / sizeof(*made_with);
+
+	for (i = 0; i < n; i++)
 		if (g->running.value[made_with[i]] != g->agreement.group.value[made_with[i]])
 			return true;
 	return false;

@@ -14,6 +14,7 @@
 #include "daemon/consumer.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
+#include "daemon/log.h"
 #include "daemon/pattern.h"
 
 #include <stdio.h>
@@ -259,6 +260,19 @@ unsigned open_check_settings(const struct connection *c, struct kgp_settings *s,
 	return code;
 }
 
+/* KIP-848: a program that says how long it would like the timeouts runs all the same. */
+static void tell_ignored(const struct opening *o)
+{
+	const unsigned ignored =
+		1u << KGP_SETTING_SESSION_TIMEOUT | 1u << KGP_SETTING_HEARTBEAT_INTERVAL;
+
+	if (config_group_is_kip848(o->g->config) && o->settings.given & ignored)
+		log_write(LOG_NOTICE, LOG_ABOUT(.group = group_get_name(o->g), .peer = &o->c->peer),
+			  "client %s (pid %d): session.timeout and heartbeat.interval are the "
+			  "broker's choice with group.protocol = consumer: ignored",
+			  o->c->name, o->c->peer.pid);
+}
+
 static unsigned check_settings(struct opening *o)
 {
 	struct agreement agreement =
@@ -314,6 +328,7 @@ static unsigned become_consumer(struct opening *o)
 		return KGP_E_CONFLICT;
 	if (!o->g->n_consumers)
 		o->g->owner = c->peer.uid;
+	tell_ignored(o);
 	c->consumer = consumer_new(c, o->g, o->m->id.data, &o->settings, o->m->topics);
 	return c->consumer ? 0 : KGP_E_MEMORY;
 }

@@ -156,9 +156,10 @@ class Daemon:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run_check(program, config_file, *options):
+def run_check(program, config_file, *options, env=None):
     """kgroupd --check: the exit status and what it printed."""
     done = subprocess.run([program, "--config", config_file, "--check", *options],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=20, check=False)
+                          stderr=subprocess.STDOUT, text=True, timeout=20, check=False,
+                          env={**os.environ, **(env or {})})
     return done.returncode, done.stdout

@@ -27,8 +27,9 @@ _number = itertools.count(1)
 class Scene:
     """Group `g` of cluster `main` is in every daemon's file; group_id is its name in Kafka."""
 
-    def __init__(self, broker, witness, builddir, name, newest=False):
+    def __init__(self, broker, witness, builddir, name, newest=False, protocol="classic"):
         self.newest = newest  # daemons run on the newest librdkafka instead of Debian's
+        self.protocol = protocol  # group.protocol of every group
         self.broker, self.witness, self.builddir = broker, witness, Path(builddir)
         self.hub = Hub()
         plain = re.sub(r"[^a-zA-Z0-9]+", "_", name)[:60]
@@ -67,6 +68,8 @@ class Scene:
             sections["group g"].setdefault("instance.id", "")
         for key, values in more.items():
             sections[key.replace("_", " ", 1)] = dict(values)
+        if self.protocol == "consumer":
+            broker_decides(sections)
         return {name: {k: v for k, v in keys.items() if v is not None}
                 for name, keys in sections.items()}
 
@@ -147,6 +150,15 @@ class Scene:
         for daemon in self.daemons:
             if daemon.log_file.exists():
                 yield daemon.directory.name, daemon.log()
+
+
+def broker_decides(sections):
+    """KIP-848 in every group, without the settings that it leaves to the broker."""
+    sections["kafka"]["group.protocol"] = "consumer"
+    for name, keys in sections.items():
+        if name.startswith("group "):
+            keys.pop("session.timeout", None)
+            keys.pop("heartbeat.interval", None)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from harness.offsets import OffsetFetch
 
 TIMEOUT_S = 20
 OFFSETS_TOPIC, OFFSETS_PARTITIONS = "__consumer_offsets", 4  # tests/kafka/kafka-up
-KEYS_OFFSET, KEY_GROUP = (0, 1), 2  # versions of its keys
+KEYS_OFFSET, KEY_GROUP, KEY_KIP848 = (0, 1), 2, 3  # versions of its keys
 
 
 class Witness:
@@ -80,7 +80,10 @@ class Witness:
 
     def generation(self, group):
         """The group's newest generation that the broker has stored (real Kafka only)."""
-        return [g for g in map(_generation, self._stored(group, KEY_GROUP)) if g is not None][-1]
+        epochs = [struct.unpack_from(">i", value, 2)[0]
+                  for value in self._stored(group, KEY_KIP848) if value]
+        classic = [g for g in map(_generation, self._stored(group, KEY_GROUP)) if g is not None]
+        return (epochs or classic)[-1]
 
     def n_commits(self, group):
         """How many commits of single partitions the broker has stored (real Kafka only)."""

@@ -28,6 +28,8 @@ def pytest_addoption(parser):
     parser.addoption("--broker", choices=["mock", "real"], default="mock", help="what to run on")
     parser.addoption("--librdkafka", choices=["linked", "newest"], default="linked",
                      help="what the daemons run on: as built, or that of confluent-kafka's wheel")
+    parser.addoption("--protocol", choices=["classic", "consumer"], default="classic",
+                     help="group.protocol of every group; consumer (KIP-848) needs real and newest")
     parser.addoption("--builddir", default=str(TESTS.parent / "build"), help="meson's folder")
 
 
@@ -97,7 +99,8 @@ def witness(broker):
 @pytest.fixture
 def scene(request, bounded, broker, witness, builddir):
     made = Scene(broker, witness, builddir, request.node.name.removeprefix("test_"),
-                 newest=request.config.getoption("--librdkafka") == "newest")
+                 newest=request.config.getoption("--librdkafka") == "newest",
+                 protocol=request.config.getoption("--protocol"))
     request.node.scene = made
     try:
         yield made

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.daemon import run_check
+from harness.library import newest_librdkafka
 
 mock = pytest.mark.mock("the broker plays no part")
 
@@ -104,3 +105,17 @@ def test_a_secret_is_not_printed(scene):
     status, said = run_check(daemon.program, daemon.config_file)
     assert status == 0
     assert "hush-hush" not in said + daemon.log()
+
+
+@mock
+@pytest.mark.parametrize("section", ["[group g]\nkafka.group.protocol = consumer\n",
+                                     "[kafka]\ngroup.protocol = consumer\n"])
+def test_kip_848_needs_a_librdkafka_that_has_it(builddir, tmp_path, section):
+    """Debian 12's has it not; the one of the tests has."""
+    file = tmp_path / "k.conf"
+    file.write_text(GOOD + section, encoding="utf-8")
+    status, said = run_check(builddir / "daemon/kgroupd", file)
+    assert status == 78
+    assert f"{file}:7: group.protocol: needs librdkafka 2.12.0, this is 2." in said
+    status, said = run_check(builddir / "daemon/kgroupd", file, env=newest_librdkafka(tmp_path))
+    assert status == 0, said

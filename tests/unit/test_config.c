@@ -435,8 +435,11 @@ static void keys_of_the_daemon_name_the_key_to_use(void **state)
 	}
 	assert_refuses(f, MINIMAL "group.id = 1\n[group a]\n", 3, "write group.id in");
 	assert_refuses(f, MINIMAL "[group a]\nkafka.group.id = 1\n", 4, "write group.id in");
-	assert_refuses(f, MINIMAL "group.protocol = consumer\n[group a]\n", 3,
-		       "write kafka.group.protocol in [group NAME]");
+	assert_loads(f, MINIMAL "group.protocol = consumer\n[group a]\n");
+	assert_refuses(f, MINIMAL "group.protocol = consumer\n[group a]\nsession.timeout = 9s\n", 5,
+		       "broker's choice with group.protocol = consumer");
+	assert_refuses(f, MINIMAL "group.remote.assignor = range\n[group a]\n", 3,
+		       "write strategy in [group NAME]");
 	assert_loads(f, MINIMAL "client.id = me\nqueued.min.messages = 5\n[group a]\n");
 }
 
