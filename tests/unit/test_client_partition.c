@@ -317,6 +317,63 @@ static void test_marks_by_offset_and_by_message(void **state)
 	kg_consumer_free(c);
 }
 
+static void greet_with_reset(struct fake *f)
+{
+	struct kgp_welcome welcome = {.version = KGP_VERSION, .max_frame = KGP_FRAME_MAX_CLIENT};
+	struct kgp_name name = {kgp_text("reset")};
+	union kgp_body b = {0};
+
+	welcome.features = (struct kgp_list){.items = &name, .n = 1};
+	fake_accept(f);
+	fake_expect(f, KGP_T_hello, NULL);
+	fake_put(f, KGP_T_welcome, &welcome);
+	fake_send(f);
+	fake_expect(f, KGP_T_open, &b);
+	f->open_request = b.open.request;
+	fake_expect(f, KGP_T_resume_end, NULL);
+	fake_accept_open(f);
+}
+
+static void test_reset_goes_behind_the_marks_and_is_of_what_was_seen(void **state)
+{
+	struct fake *f = fake_of(state);
+	struct kg_consumer *c;
+	struct kg_partition *p;
+	union kgp_body b = {0};
+	struct kgp_entry e;
+
+	fake_start(f, greet_with_reset);
+	assert_int_equal(fake_try_open(f, &c, NULL, "mode", "partitions", NULL), 0);
+	fake_join(f);
+	fake_put_assign(f, 1, "t", 1, 7, 100, -1);
+	fake_send(f);
+	process(c);
+	assert_int_equal(kg_consumer_next_partition(c, &p), 1);
+	expect_credit(f, 1, 5000);
+	fake_put_messages(f, 1, 7, 100, 3, 8);
+	fake_send(f);
+	process(c);
+	expect_next(p, 100);
+	expect_next(p, 101);
+	assert_int_equal(kg_partition_reset(p, -1, NULL), KG_ERR_ARGUMENT);
+	assert_int_equal(kg_partition_mark(p, 101, NULL), 0);
+	assert_int_equal(kg_partition_reset(p, 100, "again"), 0);
+	process(c);
+	expect_mark(f, 1, 7, 101);
+	fake_expect(f, KGP_T_reset, &b);
+	assert_true(kgp_next_entry(&b.reset.entries, &e));
+	assert_int_equal(e.offset, 100);
+	assert_int_equal(e.epoch, 7);
+	put_epoch(f, 1, 70, 50);
+	fake_send(f);
+	process(c);
+	assert_int_equal(kg_partition_reset(p, 99, NULL), 0); /* stale */
+	process(c);
+	assert_true(fake_is_silent(f));
+	assert_int_equal(kg_partition_reset(NULL, 99, NULL), KG_ERR_ARGUMENT);
+	kg_consumer_free(c);
+}
+
 static void test_a_seek_drops_the_unread_and_makes_marks_stale_until_the_next_call(void **state)
 {
 	struct fake *f = fake_of(state);
@@ -529,6 +586,7 @@ static int use_in_child(struct kg_consumer *c, struct kg_partition *p)
 	    kg_partition_next_batch(p, &m, 1) != KG_ERR_FORKED ||
 	    kg_partition_receive(p, &m, -1) != KG_ERR_FORKED ||
 	    kg_partition_mark(p, 100, NULL) != KG_ERR_FORKED ||
+	    kg_partition_reset(p, 100, NULL) != KG_ERR_FORKED ||
 	    kg_partition_close(p) != KG_ERR_FORKED ||
 	    kg_partition_close_start(p) != KG_ERR_FORKED ||
 	    kg_consumer_process(c) != KG_ERR_FORKED || kg_consumer_close(c) != KG_ERR_FORKED)
@@ -579,6 +637,7 @@ int main(void)
 		TEST(test_more_messages_than_credit_end_the_consumer),
 		TEST(test_a_malformed_message_ends_the_consumer),
 		TEST(test_marks_by_offset_and_by_message),
+		TEST(test_reset_goes_behind_the_marks_and_is_of_what_was_seen),
 		TEST(test_a_seek_drops_the_unread_and_makes_marks_stale_until_the_next_call),
 		TEST(test_what_a_seek_voids_returns_its_credit),
 		TEST(test_pause_keeps_what_has_come),

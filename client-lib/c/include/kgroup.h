@@ -644,6 +644,13 @@ KG_API int kg_partition_next_error(struct kg_partition *p, struct kg_error *erro
 KG_API int kg_partition_mark(struct kg_partition *p, int64_t offset, const char *metadata);
 
 /*
+ * Moves what will be committed of the partition back, as kg_consumer_reset() does, and means what
+ * was handed out here last. Never blocks. As kg_consumer_reset(), and KG_ERR_ARGUMENT for an offset
+ * below 0.
+ */
+KG_API int kg_partition_reset(struct kg_partition *p, int64_t offset, const char *metadata);
+
+/*
  * Gives the partition back: the daemon hands it to another consumer of the group on this host, or
  * to none while there is none, and not to this one again while it has it and the consumer is open.
  * What is marked is said first, what is unread is dropped, and nothing is marked afterwards. Blocks

@@ -12,6 +12,7 @@
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/partition.h"
+#include "client-lib/c/src/reset.h"
 #include "client-lib/c/src/session.h"
 #include "client-lib/c/src/sharing.h"
 
@@ -36,28 +37,49 @@ static int keep_error(struct kg_partition *p, int r)
 	return r;
 }
 
-static int mark(struct kg_partition *p, int64_t offset, const char *metadata)
+/* 1: there is a claim to say it of; 0: it is stale; or an error. */
+static int find_claim(struct kg_partition *p, int64_t offset, struct claim **claim)
 {
 	struct kg_consumer *c = p->consumer;
-	struct claim *claim = index_find(&c->claims.by_handle, p->handle);
 
 	if (c->ended || c->closing)
 		return error_set(&c->error, KG_ERR_CLOSED, "the consumer is closed");
 	if (offset < 0 || offset == INT64_MAX)
 		return error_set(&c->error, KG_ERR_ARGUMENT, "%lld is no offset of a message",
 				 (long long)offset);
-	if (claim && claim->epoch == p->epoch && claim->state != CLAIM_RESUMED)
-		return mark_claim(c, claim, offset, metadata);
+	*claim = index_find(&c->claims.by_handle, p->handle);
+	if (*claim && (*claim)->epoch == p->epoch && (*claim)->state != CLAIM_RESUMED)
+		return 1;
 	c->n_stale++;
-	return KG_OK;
+	return 0;
 }
 
 int kg_partition_mark(struct kg_partition *p, int64_t offset, const char *metadata)
 {
 	CONSUMER_LOCK(p ? p->consumer : NULL);
+	struct claim *claim;
 	int r = check(p);
 
-	return r ? r : keep_error(p, mark(p, offset, metadata));
+	if (r)
+		return r;
+	r = find_claim(p, offset, &claim);
+	if (r > 0)
+		r = mark_claim(p->consumer, claim, offset, metadata);
+	return keep_error(p, r);
+}
+
+int kg_partition_reset(struct kg_partition *p, int64_t offset, const char *metadata)
+{
+	CONSUMER_LOCK(p ? p->consumer : NULL);
+	struct claim *claim;
+	int r = check(p);
+
+	if (r)
+		return r;
+	r = find_claim(p, offset, &claim);
+	if (r > 0)
+		r = reset_claim(p->consumer, claim, offset, metadata);
+	return keep_error(p, r);
 }
 
 /* ---- giving back ----------------------------------------------------------------------------- */
