@@ -15,6 +15,7 @@
 #include "client-lib/ctl/options.h"
 #include "client-lib/ctl/query.h"
 #include "client-lib/ctl/reach.h"
+#include "client-lib/ctl/rebalance.h"
 #include "client-lib/ctl/receiver.h"
 #include "client-lib/ctl/stop.h"
 #include "client-lib/ctl/value.h"
@@ -26,7 +27,8 @@ enum {
 	KEY_LATEST,
 	KEY_CLUSTER,
 	KEY_INCLUDE,
-	KEY_EXCLUDE
+	KEY_EXCLUDE,
+	KEY_NOTIFICATIONS
 };
 enum { SETTLE_MS = 300, IDLE_MS = 1000, NO_CLAIM_MS = 3000, AT_END_TURN_MS = 100 };
 enum { OPEN_MS = 300, PATIENCE_MS = 1000, STATE_BYTES = 512 };
@@ -42,6 +44,8 @@ struct consume {
 	struct ends ends;
 	bool at_end;		/* -e */
 	bool has_pattern;	/* topics.include */
+	bool wants_rebalances;	/* in words */
+	bool has_notifications; /* the setting was named, one way or the other */
 	char said[STATE_BYTES]; /* of the state or the group's last error; "": nothing yet */
 	int64_t opened_ms, asked_ms;
 	int64_t waits_since_ms; /* for the group to be joined; 0: it is */
@@ -67,6 +71,8 @@ static const struct argp_option option_table[] = {
 	 0},
 	{"exclude", KEY_EXCLUDE, "PATTERN", 0,
 	 "of those none with PATTERN in their names: topics.exclude=PATTERN", 0},
+	{"notifications", KEY_NOTIFICATIONS, NULL, 0,
+	 "say rebalances, with what came and went: notifications=yes; so does -v", 0},
 	{"set", KEY_SET, "NAME=VALUE", 0, "an option of libkgroup(3) or a setting of the group", 0},
 	{0},
 };
@@ -82,6 +88,8 @@ static void set_option(struct consume *consume, const char *name, const char *va
 			       value);
 	if (strcmp(name, "topics.include") == 0)
 		consume->has_pattern = true;
+	if (strcmp(name, "notifications") == 0)
+		consume->has_notifications = true;
 }
 
 static void set_pair(struct consume *consume, char *pair)
@@ -166,6 +174,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_EXCLUDE:
 		set_option(consume, "topics.exclude", arg);
+		return 0;
+	case KEY_NOTIFICATIONS:
+		consume->wants_rebalances = true;
+		set_option(consume, "notifications", "yes");
 		return 0;
 	case KEY_SET:
 		set_pair(consume, arg);
@@ -259,6 +271,8 @@ static void on_event(void *context, const struct kg_event *event)
 
 	if (event->type == KG_EVENT_ERROR && !consume->ctl->quiet)
 		say_error(consume, event);
+	if (event->type == KG_EVENT_NOTIFICATION && consume->wants_rebalances)
+		rebalance_print(event, stderr);
 	if (!consume->ctl->verbose)
 		return;
 	switch (event->type) {
@@ -371,6 +385,10 @@ static int open_consumer(struct consume *consume, struct trouble *t)
 	snprintf(what, sizeof(what), "cannot consume '%s'", consume->group);
 	kg_options_set(consume->options, "socket", socket_path, NULL);
 	kg_options_set(consume->options, "errors", "yes", NULL);
+	if (consume->ctl->verbose && !consume->has_notifications) {
+		consume->wants_rebalances = true;
+		kg_options_set(consume->options, "notifications", "yes", NULL);
+	}
 	if (reach_check(socket_path, t) < 0)
 		return -1;
 	consume->waits_since_ms = receiver_now_ms();

@@ -55,6 +55,10 @@ static void print_event(const struct kg_event *e, struct kg_consumer *c)
 	case KG_EVENT_ERROR:
 		fprintf(stderr, "%s: %s\n", e->context ? e->context : "library", e->error.text);
 		break;
+	case KG_EVENT_NOTIFICATION:
+		fprintf(stderr, "rebalance: %zu claimed, %zu released, %zu held\n", e->n_claimed,
+			e->n_released, e->n_current);
+		break;
 	}
 }
 

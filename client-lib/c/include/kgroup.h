@@ -532,13 +532,29 @@ KG_API int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t pa
 /* ---- events ---------------------------------------------------------------------------------- */
 
 enum kg_event_type {
-	KG_EVENT_STATE,	    /* kg_consumer_state() changed */
-	KG_EVENT_ASSIGNED,  /* topic, partition: a claim came */
-	KG_EVENT_RELEASING, /* topic, partition: it will end; dwell_ms is left to mark */
-	KG_EVENT_RELEASED,  /* topic, partition: it has ended */
-	KG_EVENT_COMMITTED, /* request, error: answer to kg_consumer_commit_start() */
-	KG_EVENT_ERROR,	    /* error, context, and topic and partition if it belongs to one; with
-			       errors = yes */
+	KG_EVENT_STATE,	       /* kg_consumer_state() changed */
+	KG_EVENT_ASSIGNED,     /* topic, partition: a claim came */
+	KG_EVENT_RELEASING,    /* topic, partition: it will end; dwell_ms is left to mark */
+	KG_EVENT_RELEASED,     /* topic, partition: it has ended */
+	KG_EVENT_COMMITTED,    /* request, error: answer to kg_consumer_commit_start() */
+	KG_EVENT_ERROR,	       /* error, context, and topic and partition if it belongs to one; with
+				  errors = yes */
+	KG_EVENT_NOTIFICATION, /* of a rebalance: notification and its lists; with notifications =
+				  yes */
+};
+
+/* What became of a rebalance. START comes before anything is taken away, so marks still count; OK
+ * or ERROR ends it. OK is there before a message of the new claims can be taken. */
+enum kg_notification {
+	KG_NOTIFY_UNKNOWN,
+	KG_NOTIFY_START, /* current: what is held before */
+	KG_NOTIFY_OK,	 /* claimed and released since START, and current */
+	KG_NOTIFY_ERROR, /* the daemon lost its membership: everything is released */
+};
+
+struct kg_partition_id {
+	const char *topic; /* valid for the consumer's life */
+	int32_t partition;
 };
 
 struct kg_event {
@@ -550,6 +566,10 @@ struct kg_event {
 	const char *context; /* heartbeat, topics, commit, rebalance, partition, group, protocol or
 				other; or NULL; static */
 	struct kg_error error;
+	enum kg_notification notification;
+	/* By topic and partition; valid until the next call of kg_consumer_next_event(). */
+	const struct kg_partition_id *claimed, *released, *current;
+	size_t n_claimed, n_released, n_current;
 };
 
 /*

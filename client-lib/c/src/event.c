@@ -29,13 +29,21 @@ static void drop_first(struct events *es)
 
 	STAILQ_REMOVE_HEAD(&es->queue, link);
 	es->n--;
+	free(e->places);
 	free(e);
+}
+
+static void forget_told(struct events *es)
+{
+	free(es->told);
+	es->told = NULL;
 }
 
 void events_deinit(struct events *es)
 {
 	while (es->n)
 		drop_first(es);
+	forget_told(es);
 }
 
 void events_push(struct events *es, const struct event *e, struct kgp_bytes text)
@@ -45,6 +53,7 @@ void events_push(struct events *es, const struct event *e, struct kgp_bytes text
 
 	es->fresh = true;
 	if (!copy) {
+		free(e->places);
 		es->n_lost++;
 		return;
 	}
@@ -65,6 +74,19 @@ static void tell_loss(struct events *es, struct kg_event *event)
 	es->n_lost = 0;
 }
 
+static void tell_places(struct events *es, struct event *e, struct kg_event *event)
+{
+	es->told = e->places;
+	e->places = NULL;
+	event->notification = e->notification;
+	event->claimed = es->told;
+	event->n_claimed = e->n_claimed;
+	event->released = event->claimed + e->n_claimed;
+	event->n_released = e->n_released;
+	event->current = event->released + e->n_released;
+	event->n_current = e->n_current;
+}
+
 static void tell(const struct event *e, struct kg_event *event)
 {
 	*event = (struct kg_event){
@@ -82,6 +104,7 @@ static void tell(const struct event *e, struct kg_event *event)
 
 int events_next(struct events *es, struct kg_event *event)
 {
+	forget_told(es);
 	if (es->n_lost) {
 		tell_loss(es, event);
 		return 1;
@@ -91,6 +114,8 @@ int events_next(struct events *es, struct kg_event *event)
 		return 0;
 	}
 	tell(STAILQ_FIRST(&es->queue), event);
+	if (event->type == KG_EVENT_NOTIFICATION)
+		tell_places(es, STAILQ_FIRST(&es->queue), event);
 	drop_first(es);
 	return 1;
 }

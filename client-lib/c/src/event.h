@@ -17,6 +17,9 @@ struct event {
 	int32_t partition;
 	uint32_t request, dwell_ms;
 	int code;
+	enum kg_notification notification;
+	struct kg_partition_id *places; /* owned: claimed, released, current, one behind another */
+	size_t n_claimed, n_released, n_current;
 	char text[];
 };
 
@@ -24,14 +27,15 @@ struct events {
 	STAILQ_HEAD(, event) queue; /* owned */
 	unsigned n, max;
 	uint64_t n_lost;
-	bool fresh; /* something came that a sleeping application has not seen */
+	struct kg_partition_id *told; /* owned: of the event that was taken last */
+	bool fresh;		      /* something came that a sleeping application has not seen */
 };
 
 void events_init(struct events *es);
 void events_deinit(struct events *es);
 
-/* Copies what e and text say; the text is for code other than KG_OK. Never fails: what finds no
- * memory is counted. */
+/* Copies what e and text say, and takes e->places; the text is for code other than KG_OK. Never
+ * fails: what finds no memory is counted. */
 void events_push(struct events *es, const struct event *e, struct kgp_bytes text);
 
 int events_next(struct events *es, struct kg_event *event); /* 1: takes it out; 0: there is none */

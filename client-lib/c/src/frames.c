@@ -17,6 +17,7 @@
 #include "proto/frame.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof(*(a)))
 
@@ -34,7 +35,7 @@ static int violated(struct kg_client *k, const char *what)
 
 /* What the library understands. */
 static const enum kgp_feature features[] = {KGP_FEATURE_reset, KGP_FEATURE_partitions,
-					    KGP_FEATURE_query};
+					    KGP_FEATURE_query, KGP_FEATURE_notify};
 enum { N_FEATURES = N_ELEMENTS(features) };
 
 int frames_put_hello(struct kg_client *k)
@@ -462,6 +463,58 @@ static int on_event(struct kg_consumer *c, const struct kgp_error *m)
 	return 0;
 }
 
+/* ---- notifications --------------------------------------------------------------------------- */
+
+static size_t count_places(struct kgp_list topics)
+{
+	struct kgp_partitions p;
+	size_t n = 0;
+
+	while (kgp_next_partitions(&topics, &p))
+		n += p.ids.n;
+	return n;
+}
+
+/* Behind those that are there; -ENOMEM. */
+static int add_places(struct kg_consumer *c, struct kg_partition_id *places, size_t *n,
+		      struct kgp_list topics)
+{
+	struct kgp_partitions p;
+	struct kgp_number id;
+	const char *topic;
+
+	while (kgp_next_partitions(&topics, &p)) {
+		topic = claims_topic(&c->claims, p.topic);
+		if (!topic)
+			return -ENOMEM;
+		while (kgp_next_number(&p.ids, &id))
+			places[(*n)++] = (struct kg_partition_id){topic, (int32_t)id.value};
+	}
+	return 0;
+}
+
+static int on_notify(struct kg_consumer *c, const struct kgp_notify *m)
+{
+	struct event e = {
+		.type = KG_EVENT_NOTIFICATION,
+		.partition = -1,
+		.notification = (enum kg_notification)m->kind,
+		.n_claimed = count_places(m->claimed),
+		.n_released = count_places(m->released),
+		.n_current = count_places(m->current),
+	};
+	size_t n = 0;
+
+	e.places = calloc(e.n_claimed + e.n_released + e.n_current + 1, sizeof(*e.places));
+	if (!e.places || add_places(c, e.places, &n, m->claimed) ||
+	    add_places(c, e.places, &n, m->released) || add_places(c, e.places, &n, m->current)) {
+		free(e.places);
+		return no_memory(c->client);
+	}
+	events_push(&c->events, &e, kgp_bytes(NULL, 0));
+	return 0;
+}
+
 static int on_error(struct kg_client *k, const struct kgp_error *m)
 {
 	if (m->fatal)
@@ -515,6 +568,8 @@ static int on_message_for(struct kg_consumer *c, enum kgp_type type, const union
 	case KGP_T_release:
 	case KGP_T_released:
 		return on_claim_frame(c, type, b);
+	case KGP_T_notify:
+		return on_notify(c, &b->notify);
 	default:
 		return violated(c->client, "a message of a feature that was not asked for");
 	}

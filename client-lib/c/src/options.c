@@ -254,9 +254,6 @@ int kg_options_validate(const struct kg_options *o, struct kg_error *error)
 	if (given(s, KGP_SETTING_HEARTBEAT_INTERVAL) && given(s, KGP_SETTING_SESSION_TIMEOUT) &&
 	    kgp_settings_check(s, why, sizeof(why)))
 		return error_set(error, KG_ERR_SETTING, "%s", why);
-	if (s->value[KGP_SETTING_NOTIFICATIONS])
-		return error_set(error, KG_ERR_SETTING,
-				 "notifications is 'yes', this version has only no");
 	return KG_OK;
 }
 
