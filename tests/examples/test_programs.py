@@ -99,3 +99,14 @@ def test_a_sibling_takes_half_of_the_partitions_over(example, topic, values, nam
     two.wait_output(f"begins: {topic}/")
     one.wait_output(f"ends: {topic}/")
     assert one.stop() == two.stop() == 0, one.output() + two.output()
+
+
+def test_patterns_takes_what_matches_and_is_not_excluded(scene, billing, builddir, topic, values):
+    other = scene.topic(1)
+    scene.witness.fill(other, 0, 1)
+    program = billing.start(builddir / "client-lib/c/example-patterns", "billing",
+                            f"^({topic}|{other})$", f"^{other}$")
+    program.wait_output(*(f"\t{value}\n" for value in values))
+    wait_committed(scene, topic)
+    assert program.stop(signal.SIGTERM) == 0, program.output()
+    assert f"assigned: {other}/" not in program.output()
