@@ -529,6 +529,50 @@ KG_API int kg_consumer_resume(struct kg_consumer *c, const char *topic, int32_t 
  */
 KG_API int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition);
 
+/* ---- moving, looking ahead ------------------------------------------------------------------- */
+
+enum kg_whence {
+	KG_SEEK_OFFSET,	  /* value: an offset of the log, or its end */
+	KG_SEEK_TIME,	  /* value: milliseconds since 1970; the first message at or after it */
+	KG_SEEK_EARLIEST, /* the first that the log has; value does not matter */
+	KG_SEEK_LATEST,	  /* the end of the log; value does not matter */
+	KG_SEEK_BACK,	  /* value: so many offsets back from the highest mark */
+};
+
+/*
+ * Goes on elsewhere, at once: rewinds or skips running claims, all that are meant or none. When it
+ * answers 0, no message from before the seek is handed out any more, those set aside by a pause
+ * included, and marks of such messages are stale. A seek commits nothing by itself; what was marked
+ * before is committed, then what is marked after, even if that is lower. Blocks for the daemon's
+ * answer.
+ *	topic		NULL: all claims
+ *	whence, value	where; value is not below 0
+ *	timeout_ms	-1: request.timeout
+ * 0, KG_ERR_NO_CLAIM, _OFFSET_OUT_OF_RANGE (the text has the log's ends), _BROKER, _UNSUPPORTED,
+ * _TIMEOUT (it may happen yet), _DISCONNECTED (it may or may not have happened), _ARGUMENT,
+ * _MEMORY, _CLOSED, _FORKED, or what ended the consumer meanwhile.
+ */
+KG_API int kg_consumer_seek(struct kg_consumer *c, const char *topic, int32_t partition,
+			    enum kg_whence whence, int64_t value, int timeout_ms);
+
+/* Where the log of a claim ends. */
+struct kg_high {
+	const char *topic; /* valid for the consumer's life */
+	int32_t partition;
+	int64_t high; /* offset of the next message that will be written; -1: not known */
+};
+
+/*
+ * The high water marks of all claims, not older than a second, for stalled and paused claims too.
+ * Blocks for the daemon's answer.
+ *	marks, n	out; sorted by topic and partition; valid until the next call of this
+ *	timeout_ms	-1: request.timeout
+ * 0, KG_ERR_BROKER, _UNSUPPORTED, _TIMEOUT, _DISCONNECTED, _PROTOCOL, _ARGUMENT, _MEMORY, _CLOSED,
+ * _FORKED, or what ended the consumer meanwhile.
+ */
+KG_API int kg_consumer_get_high_water_marks(struct kg_consumer *c, const struct kg_high **marks,
+					    size_t *n, int timeout_ms);
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 enum kg_event_type {

@@ -62,7 +62,7 @@ size_t kg_consumer_assignment(struct kg_consumer *c, const struct kg_claim **cla
 	return n;
 }
 
-static int not_held(struct kg_consumer *c, const char *topic, int32_t partition)
+int consumer_not_held(struct kg_consumer *c, const char *topic, int32_t partition)
 {
 	return error_set(&c->error, KG_ERR_NO_CLAIM, "%.249s/%d is not held by this consumer",
 			 topic, (int)partition);
@@ -117,7 +117,7 @@ static int check_and_set(struct kg_consumer *c, const char *topic, int32_t parti
 		return r;
 	claim = topic ? claims_find(&c->claims, topic, partition) : NULL;
 	if (topic && (!claim || claim->state != CLAIM_HELD))
-		return not_held(c, topic, partition);
+		return consumer_not_held(c, topic, partition);
 	return set_paused(c, claim, paused);
 }
 
@@ -152,7 +152,7 @@ int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition
 		return r;
 	claim = topic ? claims_find(&c->claims, topic, partition) : NULL;
 	if (topic && (!claim || claim->state != CLAIM_RELEASING))
-		return not_held(c, topic, partition);
+		return consumer_not_held(c, topic, partition);
 	for (i = 0; i < c->claims.n; i++)
 		if (!topic || c->claims.all[i] == claim)
 			set_done(c, c->claims.all[i]);

@@ -7,20 +7,12 @@
  * asynchronous request is owned by the list of requests until its event is made, and no more than
  * 256 may wait, as many as there may be events.
  */
-#include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/session.h"
 
 #include <stdlib.h>
 
 enum { MAX_WAITING = 256 };
-
-static uint64_t deadline_us(const struct kg_consumer *c, int timeout_ms)
-{
-	int64_t ms = timeout_ms < 0 ? c->options->number[OPTION_REQUEST_TIMEOUT_MS] : timeout_ms;
-
-	return clock_now_us() + (uint64_t)ms * 1000;
-}
 
 int kg_consumer_commit(struct kg_consumer *c, int timeout_ms)
 {
@@ -31,7 +23,7 @@ int kg_consumer_commit(struct kg_consumer *c, int timeout_ms)
 	if (r)
 		return r;
 	q.id = requests_next_id(&c->requests);
-	q.deadline_us = deadline_us(c, timeout_ms);
+	q.deadline_us = session_deadline_of(c, timeout_ms);
 	return session_wait_of(c, &q);
 }
 
@@ -51,7 +43,7 @@ int kg_consumer_commit_start(struct kg_consumer *c, uint32_t *request)
 		return error_set(&c->error, KG_ERR_MEMORY, "no memory for a commit");
 	*q = (struct request){
 		.kind = REQUEST_COMMIT, .async = true, .id = requests_next_id(&c->requests)};
-	q->deadline_us = deadline_us(c, -1);
+	q->deadline_us = session_deadline_of(c, -1);
 	if (request)
 		*request = q->id;
 	requests_add(&c->requests, q);

@@ -11,7 +11,6 @@
  */
 #include "client-lib/c/src/consumer.h"
 
-#include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/partition.h"
@@ -328,8 +327,7 @@ static int say_close(struct kg_consumer *c)
 		partitions_end(c, KG_ERR_CLOSED);
 	if (c->client->session != SESSION_OPEN && !marks_exist(c))
 		return resets_are_unsure(c) ? KG_ERR_DISCONNECTED : KG_OK;
-	q.deadline_us =
-		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
+	q.deadline_us = session_deadline_of(c, -1);
 	return session_wait_of(c, &q);
 }
 
@@ -401,6 +399,7 @@ struct kg_consumer *kg_consumer_free(struct kg_consumer *c)
 		free((void *)(uintptr_t)c->topics[i].value.data);
 	free(c->topics);
 	free(c->group);
+	free(c->high);
 	kg_options_free(c->options);
 	client_unref(c->client);
 	free(c);

@@ -34,6 +34,7 @@ struct kg_consumer {
 	struct requests requests;
 
 	/* what the application is told */
+	struct kg_high *high; /* owned; the last high water marks */
 	struct events events;
 	enum kg_state state;
 	char state_text[512];
@@ -77,6 +78,8 @@ int consumer_end(struct kg_consumer *c, int code);
 
 int consumer_close(struct kg_consumer *c);    /* as kg_consumer_close() */
 void consumer_give_up(struct kg_consumer *c); /* says what it can, waits for nothing, ends it */
+
+int consumer_not_held(struct kg_consumer *c, const char *topic, int32_t partition); /* NO_CLAIM */
 
 /* The connection is its no more: closed as agreed, or refused. */
 void consumer_detach(struct kg_consumer *c);

@@ -34,8 +34,9 @@ static int violated(struct kg_client *k, const char *what)
 /* ---- opening --------------------------------------------------------------------------------- */
 
 /* What the library understands. */
-static const enum kgp_feature features[] = {KGP_FEATURE_reset, KGP_FEATURE_partitions,
-					    KGP_FEATURE_query, KGP_FEATURE_notify};
+static const enum kgp_feature features[] = {KGP_FEATURE_reset, KGP_FEATURE_seek,
+					    KGP_FEATURE_partitions, KGP_FEATURE_query,
+					    KGP_FEATURE_notify};
 enum { N_FEATURES = N_ELEMENTS(features) };
 
 int frames_put_hello(struct kg_client *k)

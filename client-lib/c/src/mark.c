@@ -14,7 +14,6 @@
  */
 #include "client-lib/c/src/mark.h"
 
-#include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/session.h"
@@ -338,8 +337,7 @@ static int ask(struct kg_consumer *c, const struct claim *claim, int64_t offset,
 	mark.request = q->id;
 	if (marks_put(c) || connection_put(&c->client->connection, KGP_T_mark, &mark))
 		return error_set(&c->error, KG_ERR_MEMORY, "no memory for a mark");
-	q->deadline_us =
-		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
+	q->deadline_us = session_deadline_of(c, -1);
 	return session_wait_of(c, q);
 }
 

@@ -131,8 +131,7 @@ static void set_done(struct kg_partition *p)
 static int wait_for_end(struct kg_partition *p)
 {
 	struct kg_consumer *c = p->consumer;
-	uint64_t deadline_us =
-		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
+	uint64_t deadline_us = session_deadline_of(c, -1);
 	int r;
 
 	for (;;) {

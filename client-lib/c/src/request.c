@@ -60,23 +60,26 @@ struct request *requests_find(struct requests *rs, uint64_t id)
 	return NULL;
 }
 
-static int put_query(struct connection *c, const struct request *q)
-{
-	struct kgp_query query = *q->query;
-
-	query.request = q->id;
-	return connection_put(c, KGP_T_query, &query);
-}
-
 static int put(struct connection *c, const struct request *q)
 {
-	struct kgp_commit commit = {.request = q->id};
-	struct kgp_close close = {.request = q->id};
+	union kgp_body b;
 
-	if (q->kind == REQUEST_QUERY)
-		return put_query(c, q);
-	return q->kind == REQUEST_COMMIT ? connection_put(c, KGP_T_commit, &commit)
-					 : connection_put(c, KGP_T_close, &close);
+	switch (q->kind) {
+	case REQUEST_QUERY:
+		b.query = *q->query;
+		b.query.request = q->id;
+		return connection_put(c, KGP_T_query, &b);
+	case REQUEST_SEEK:
+		b.seek = *q->seek;
+		b.seek.request = q->id;
+		return connection_put(c, KGP_T_seek, &b);
+	case REQUEST_CLOSE:
+		b.close.request = q->id;
+		return connection_put(c, KGP_T_close, &b);
+	default:
+		b.commit.request = q->id;
+		return connection_put(c, KGP_T_commit, &b);
+	}
 }
 
 int requests_put(struct requests *rs, struct connection *c, uint64_t n_resets)

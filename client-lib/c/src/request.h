@@ -6,7 +6,7 @@
 #include "client-lib/c/src/connection.h"
 #include "client-lib/c/src/event.h"
 
-enum request_kind { REQUEST_COMMIT, REQUEST_CLOSE, REQUEST_MARK, REQUEST_QUERY };
+enum request_kind { REQUEST_COMMIT, REQUEST_CLOSE, REQUEST_MARK, REQUEST_QUERY, REQUEST_SEEK };
 
 struct request {
 	TAILQ_ENTRY(request) link;
@@ -20,6 +20,7 @@ struct request {
 	struct kg_error *error;	       /* where the answer's text goes, or NULL */
 	uint64_t verdict;	       /* of a mark */
 	const struct kgp_query *query; /* the caller's */
+	const struct kgp_seek *seek;   /* the caller's */
 	struct kgp_buf *result;	       /* of a query: a copy; the caller's */
 	uint64_t deadline_us;
 };

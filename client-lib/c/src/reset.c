@@ -17,7 +17,6 @@
  */
 #include "client-lib/c/src/reset.h"
 
-#include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/session.h"
@@ -228,8 +227,7 @@ static int ask(struct kg_consumer *c, struct claim *claim, int64_t offset, const
 
 	if (r)
 		return r;
-	q.deadline_us =
-		clock_now_us() + (uint64_t)c->options->number[OPTION_REQUEST_TIMEOUT_MS] * 1000;
+	q.deadline_us = session_deadline_of(c, -1);
 	r = session_wait_of(c, &q);
 	if (r == KG_OK)
 		*verdict = (int)q.verdict;

@@ -432,7 +432,25 @@ int session_wait(struct kg_client *k, struct requests *rs, struct request *q,
 			 *k->trouble ? k->trouble : "the daemon has not said that it is ready");
 }
 
+uint64_t session_deadline_of(const struct kg_consumer *c, int timeout_ms)
+{
+	int64_t ms = timeout_ms < 0 ? c->options->number[OPTION_REQUEST_TIMEOUT_MS] : timeout_ms;
+
+	return clock_now_us() + (uint64_t)ms * 1000;
+}
+
 int session_wait_of(struct kg_consumer *c, struct request *q)
 {
 	return session_wait(c->client, &c->requests, q, &c->error);
+}
+
+int session_check_claims(const struct kg_consumer *c, enum kgp_feature feature,
+			 struct kg_error *error)
+{
+	if (c->client->session != SESSION_OPEN)
+		return error_set(error, KG_ERR_DISCONNECTED,
+				 "there is no connection, so no claim: %s", c->state_text);
+	if (!(c->client->features & 1u << feature))
+		return error_of_daemon(error, KGP_E_UNSUPPORTED, kgp_text(NULL));
+	return 0;
 }

@@ -35,6 +35,11 @@ void session_sleep_for_memory(struct kg_client *k);
 int session_wait(struct kg_client *k, struct requests *rs, struct request *q,
 		 struct kg_error *error);
 int session_wait_of(struct kg_consumer *c, struct request *q);
+uint64_t session_deadline_of(const struct kg_consumer *c, int timeout_ms); /* -1: request.timeout */
+
+/* Whether a question about claims can be asked now: 0, KG_ERR_DISCONNECTED, KG_ERR_UNSUPPORTED. */
+int session_check_claims(const struct kg_consumer *c, enum kgp_feature feature,
+			 struct kg_error *error);
 
 /* frames.c: one frame. 0, SESSION_LOST, KG_ERR_MEMORY (it stays), or why the connection cannot go
  * on. */
