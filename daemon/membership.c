@@ -548,6 +548,15 @@ static int length_without_count(const char *text)
 	return count ? (int)(count - text) : (int)strlen(text);
 }
 
+/* In the classic protocol a try fences the other; with KIP-848 it only asks whether the place is
+ * free, which it is soon when the other was ourselves before a crash. */
+static int64_t retry_after(const struct group *g, enum kafka_error_class class)
+{
+	return class == KAFKA_ERROR_FENCED && !config_group_is_kip848(g->config)
+		       ? g->running.value[KGP_SETTING_SESSION_TIMEOUT]
+		       : RETRY_MS;
+}
+
 static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *topic,
 		     const char *text)
 {
@@ -571,8 +580,7 @@ static void on_error(void *owner, enum kafka_error_class class, const char *name
 		       length_without_count(text), text);
 	if (class != KAFKA_ERROR_FENCED && class != KAFKA_ERROR_FATAL)
 		return;
-	g->retry_ms = class == KAFKA_ERROR_FENCED ? g->running.value[KGP_SETTING_SESSION_TIMEOUT]
-						  : RETRY_MS;
+	g->retry_ms = retry_after(g, class);
 	g->failed = true; /* the handle is freed by the tick, not below its own event */
 }
 
