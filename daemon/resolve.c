@@ -21,7 +21,7 @@
 #include <string.h>
 
 enum { TIMEOUT_MS = 5000, PATIENCE_US = 10000000, RETRY_MS = 500 };
-enum { HEAL_AGAIN_US = 10000000, DOUBT_US = 3000000 };
+enum { HEAL_AGAIN_US = 1000000, DOUBT_US = 3000000, RUNNING_DOUBT_US = 10000000 };
 enum { UNREAD_US = 2000000, REFRESH_US = PARTITION_ENDS_FRESH_US / 2 };
 
 static bool is_open(const struct partition *p)
@@ -130,14 +130,17 @@ static bool move_into_log(struct partition *p)
 	return true;
 }
 
-/* A new leader may not know the newest end yet: an offset beyond it is asked about for a while. */
-static bool is_doubtful(struct partition *p)
+/* A new leader, or one that was cut off and does not know that it no longer leads, may not have the
+ * newest end: an offset beyond it is asked about for a while. */
+static bool is_doubtful(struct partition *p, int64_t offset, uint64_t patience_us)
 {
-	if (p->offsets.resume <= p->end)
+	if (offset <= p->end) {
+		p->doubted_us = 0;
 		return false;
+	}
 	if (!p->doubted_us)
 		p->doubted_us = now_us();
-	return now_us() - p->doubted_us < DOUBT_US;
+	return now_us() - p->doubted_us < patience_us;
 }
 
 static void decide(struct partition *p)
@@ -147,7 +150,7 @@ static void decide(struct partition *p)
 		start_without_offset(p);
 		return;
 	}
-	if (is_doubtful(p))
+	if (is_doubtful(p, p->offsets.resume, DOUBT_US))
 		return;
 	if ((p->offsets.resume < p->earliest || p->offsets.resume > p->end) && !move_into_log(p))
 		return;
@@ -183,8 +186,10 @@ static void on_ends(void *owner, int r, const struct kafka_tp *list, size_t n)
 		if (p->state == PARTITION_COMMITTED) {
 			decide(p);
 			again |= p->state == PARTITION_COMMITTED;
-		} else if (p->healing && p->state == PARTITION_ACTIVE)
+		} else if (p->healing && p->state == PARTITION_ACTIVE) {
 			heal(p);
+			again |= p->healing;
+		}
 	}
 	if (!r && g->error_code == KGP_E_BROKER)
 		group_clear_error(g);
@@ -305,17 +310,23 @@ void resolve_again(struct group *g)
 
 /* ---- while running --------------------------------------------------------------------------- */
 
-/* The fetcher is off and ignores seeks: only a new assign starts it again, at the new offset. */
+/* The fetcher is off and ignores seeks: only a new assign starts it again, at the new offset. While
+ * the log has where we are, however often a broker says otherwise, that is the offset. */
 static void heal(struct partition *p)
 {
 	struct claim *claim = p->claim;
 	int64_t next = partition_get_next(p);
+	bool is_in_log = next >= p->earliest && next <= p->end;
 
+	if (is_doubtful(p, next, RUNNING_DOUBT_US) ||
+	    (is_in_log && now_us() - p->healed_us < HEAL_AGAIN_US))
+		return; /* still healing: the ends are asked for again */
 	p->healing = false;
 	p->group->reassign = true;
-	if (next >= p->earliest && next <= p->end && now_us() - p->healed_us > HEAL_AGAIN_US) {
+	p->doubted_us = 0;
+	if (is_in_log) {
 		p->healed_us = now_us();
-		return; /* the log has where we are: it was an error that passes */
+		return;
 	}
 	partition_drop_carry(p);
 	if (!move_into_log(p)) {

@@ -22,6 +22,7 @@ from harness.library import newest_librdkafka
 TESTS = Path(__file__).resolve().parents[1]
 ANSWER_TIMEOUT_S = 30
 MOCK_BROKER = 1  # its only one
+API_FETCH = 1
 API_OFFSET_COMMIT, API_OFFSET_FETCH, API_FIND_COORDINATOR, API_JOIN_GROUP = 8, 9, 10, 11
 
 

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from harness.broker import API_FIND_COORDINATOR, API_JOIN_GROUP, API_OFFSET_FETCH
+from harness.broker import (API_FETCH, API_FIND_COORDINATOR, API_JOIN_GROUP,
+                            API_OFFSET_FETCH)
 from harness.protocol import ERROR_NAMES
 
 both = pytest.mark.both
@@ -65,6 +66,21 @@ def test_a_broker_that_goes_and_comes_back_loses_nothing(scene):
     scene.wait_committed(topic, 0, 8, timeout_s=30)
     scene.witness.fill(topic, 0, 2, first=10)
     scene.wait_for(lambda: client.messages[-1].offset == 11, 30, "the newest message")
+
+
+@mock("faults are the mock's")
+def test_a_broker_that_denies_an_offset_that_the_log_has_is_not_believed(scene):
+    """A leader that was cut off answers so until it hears that it no longer leads."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 10)
+    scene.daemon()
+    client = scene.consumer(topic)
+    client.wait_messages(10)
+    scene.broker.fail(API_FETCH, "OFFSET_OUT_OF_RANGE", 3)
+    scene.witness.fill(topic, 0, 5, first=10)
+    client.wait_messages(15)
+    assert [m.offset for m in client.messages] == list(range(15))
+    assert not client.errors
 
 
 @mock("faults are the mock's")
