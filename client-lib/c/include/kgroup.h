@@ -715,6 +715,14 @@ KG_API int kg_partition_mark(struct kg_partition *p, int64_t offset, const char 
 KG_API int kg_partition_reset(struct kg_partition *p, int64_t offset, const char *metadata);
 
 /*
+ * The end of the partition's log, not older than 1 s. Blocks for the answer, at most timeout_ms
+ * (-1: request.timeout).
+ *	high		out; -1: not known
+ * 0, KG_ERR_RELEASED when p has ended, or as kg_consumer_get_high_water_marks().
+ */
+KG_API int kg_partition_get_high_water_mark(struct kg_partition *p, int64_t *high, int timeout_ms);
+
+/*
  * Gives the partition back: the daemon hands it to another consumer of the group on this host, or
  * to none while there is none, and not to this one again while it has it and the consumer is open.
  * What is marked is said first, what is unread is dropped, and nothing is marked afterwards. Blocks

@@ -10,6 +10,7 @@
  */
 #include "client-lib/c/src/clock.h"
 #include "client-lib/c/src/error.h"
+#include "client-lib/c/src/high.h"
 #include "client-lib/c/src/mark.h"
 #include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/reset.h"
@@ -79,6 +80,24 @@ int kg_partition_reset(struct kg_partition *p, int64_t offset, const char *metad
 	r = find_claim(p, offset, &claim);
 	if (r > 0)
 		r = reset_claim(p->consumer, claim, offset, metadata);
+	return keep_error(p, r);
+}
+
+int kg_partition_get_high_water_mark(struct kg_partition *p, int64_t *high, int timeout_ms)
+{
+	CONSUMER_LOCK(p ? p->consumer : NULL);
+	struct kg_consumer *c;
+	int r = check(p);
+
+	if (r)
+		return r;
+	c = p->consumer;
+	if (!high)
+		r = error_set(&c->error, KG_ERR_ARGUMENT, "high may not be NULL");
+	else if (p->ended)
+		r = error_set(&c->error, KG_ERR_RELEASED, "the partition is not held any more");
+	else
+		r = high_of(c, p->public.topic, p->public.partition, high, timeout_ms, &c->error);
 	return keep_error(p, r);
 }
 
