@@ -3,13 +3,16 @@
 
 A hub reads every peer of a test while it waits for anything, because a peer that is not read is a
 slow reader, and being slow must be something that a test decides. Members have fileno(),
-on_readable() and `reading`; conditions are functions, asked again after each event and at least
-every POLL_S (a condition may look at what makes no event here: a log file, Kafka).
+on_readable() and `reading`, and may have on_turn(), which is called at each look and says whether
+there was anything; conditions are functions, asked again after each event and at least every POLL_S
+(a condition may look at what makes no event here: a log file, Kafka).
 """
 import selectors
+import threading
 import time
 
 POLL_S = 0.02
+BLOCKED_POLL_S = 0.002  # how often others are served while a call blocks
 
 
 class WaitTimeout(AssertionError):
@@ -29,6 +32,14 @@ class Hub:
 
     def pump(self, timeout_s=0.0):
         """Reads whatever is readable within timeout_s; true if there was anything."""
+        had_turns = self._turns()
+        return self._read(0.0 if had_turns else timeout_s) or had_turns
+
+    def _turns(self):
+        members = [m for m in self.members if m.reading and hasattr(m, "on_turn")]
+        return any([m.on_turn() for m in members])
+
+    def _read(self, timeout_s):
         with selectors.DefaultSelector() as selector:
             for member in self.members:
                 if member.reading and member.fileno() >= 0:
@@ -69,3 +80,23 @@ class Hub:
                 raise WaitTimeout(f"no quiet of {for_s} s within {timeout_s} s")
             if self.pump(POLL_S):
                 last = time.monotonic()
+
+    def run_blocking(self, function, *args):
+        """Calls what may block in a thread, while everybody else is read."""
+        ended = []
+
+        def call():
+            try:
+                ended.append((function(*args), None))
+            except BaseException as error:  # handed over to who waits
+                ended.append((None, error))
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        while not ended:
+            thread.join(BLOCKED_POLL_S)
+            self.pump(0)
+        thread.join()
+        result, error = ended[0]
+        if error:
+            raise error
+        return result

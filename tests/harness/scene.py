@@ -19,9 +19,13 @@ from harness.app import App
 from harness.client import Client
 from harness.daemon import Daemon
 from harness.hub import Hub
+from harness.kgroup import Library
 from harness.library import newest_librdkafka
+from harness.peers import LibPeer, WirePeer
 
 _number = itertools.count(1)
+_libraries = {}  # by builddir
+PEER_OPTIONS = ("mode", "auto_done", "window", "name", "client", "consumer_id", "max_frame")
 
 
 class Scene:
@@ -94,6 +98,32 @@ class Scene:
         topics = [topics] if isinstance(topics, str) else topics
         client = self.client(daemon, **(options or {}))
         return client.open(group, topics, **{"errors": True, **settings})
+
+    def peer(self, kind, topics, group="g", daemon=None, opened=True, cluster="", **settings):
+        """A consumer of either kind, "wire" or "lib" (peers.py), with errors and a name."""
+        topics = [topics] if isinstance(topics, str) else topics
+        own = {key: settings.pop(key) for key in PEER_OPTIONS if key in settings}
+        own.setdefault("name", f"peer-{len(self.clients)}")
+        path = (daemon or self.daemons[-1]).socket_path
+        if kind == "wire":
+            peer = WirePeer(self.hub, path, **own)
+        else:
+            peer = LibPeer(self.hub, self.library, path, **own)
+        self.clients.append(peer)
+        return peer.open(group, topics, cluster, **{"errors": True, **settings}) if opened else peer
+
+    @property
+    def library(self):
+        """libkgroup, loaded into this process once."""
+        if self.builddir not in _libraries:
+            _libraries[self.builddir] = Library(self.builddir)
+        return _libraries[self.builddir]
+
+    def by_id(self, peers, daemon=None):
+        """Peers in the order in which the daemon sorts them: by consumer id."""
+        rows = self.status(daemon)[1]["consumers"]
+        ids = {row["name"]: row["id"] for row in rows}
+        return sorted(peers, key=lambda peer: ids[peer.name])
 
     def app(self, topics, *options, daemon=None, group="g", **settings):
         topics = [topics] if isinstance(topics, str) else topics

@@ -6,12 +6,15 @@ and the group's generation. The last has no request: it is read where the broker
 __consumer_offsets.
 """
 import struct
+import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from harness.offsets import OffsetFetch
 
 TIMEOUT_S = 20
+LOADING = (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE,
+           KafkaError.NOT_COORDINATOR)
 OFFSETS_TOPIC, OFFSETS_PARTITIONS = "__consumer_offsets", 4  # tests/kafka/kafka-up
 KEYS_OFFSET, KEY_GROUP, KEY_KIP848 = (0, 1), 2, 3  # versions of its keys
 
@@ -66,8 +69,10 @@ class Witness:
         """Commits from outside, for a group without members."""
         place = TopicPartition(topic, partition, offset, metadata or "")
         writer = Consumer({**self.base, "group.id": group, "enable.auto.commit": False})
+        deadline = time.monotonic() + TIMEOUT_S
         try:
-            writer.commit(offsets=[place], asynchronous=False)
+            while not _committed(writer, place, deadline):
+                time.sleep(0.1)
         finally:
             writer.close()
 
@@ -109,6 +114,17 @@ class Witness:
 
     def close(self):
         self.fetch.close()
+
+
+def _committed(writer, place, deadline):
+    """False if it is to be tried again: a new broker's coordinator is loading for some time."""
+    try:
+        writer.commit(offsets=[place], asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() not in LOADING or time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _reporter(reports):
