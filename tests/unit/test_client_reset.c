@@ -327,7 +327,7 @@ static void test_a_reset_without_a_connection_is_refused(void **state)
 	kg_consumer_mark(c, &m[8], "eight");
 	lose(f, c);
 	assert_int_equal(kg_consumer_reset(c, &m[2], "two"), KG_ERR_DISCONNECTED);
-	assert_non_null(strstr(kg_consumer_error(c)->text, "nothing was reset"));
+	assert_non_null(strstr(kg_consumer_error(c)->text, "no connection"));
 	assert_int_equal(kg_consumer_reset_offset(c, "t", 0, 100, NULL, NULL), KG_ERR_DISCONNECTED);
 	assert_int_equal(kg_consumer_reset_offset(c, "t", 0, 100, NULL, &verdict),
 			 KG_ERR_DISCONNECTED);

@@ -60,6 +60,7 @@ extern "C" {
 struct kg_client;
 struct kg_consumer;
 struct kg_options;
+struct kg_stash;
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -528,6 +529,69 @@ KG_API int kg_consumer_resume(struct kg_consumer *c, const char *topic, int32_t 
  * 0, KG_ERR_NO_CLAIM, _CLOSED, _FORKED.
  */
 KG_API int kg_consumer_done(struct kg_consumer *c, const char *topic, int32_t partition);
+
+/* ---- stashes --------------------------------------------------------------------------------- */
+
+/*
+ * A stash gathers marks and resets, one entry for each partition, to be applied together. It
+ * belongs to no consumer and may be used by several threads at once. A mark keeps the highest
+ * offset, a reset the lowest (the first one is kept as it is), and the metadata goes with the
+ * winner; of equals the later one wins.
+ */
+
+/* A new one, empty. Owned by the caller. NULL: no memory. */
+KG_API struct kg_stash *kg_stash_new(void);
+
+/* Frees it with what is in it; no thread may be using it. NULL is fine. Always NULL. */
+KG_API struct kg_stash *kg_stash_free(struct kg_stash *s);
+
+/*
+ * Puts a mark or a reset in. Never blocks but for other threads' calls of the same stash.
+ *	m		may be a copy whose payload is gone; its entry counts for the claim that
+ *			the message came by, and no other
+ *	topic		of 1 to 249 bytes, copied
+ *	partition	not below 0
+ *	offset		not below 0; its entry counts for the claim that is held when it is applied
+ *	metadata	as of kg_consumer_mark(); copied; may be NULL
+ * 0, KG_ERR_ARGUMENT, KG_ERR_MEMORY.
+ */
+KG_API int kg_stash_mark(struct kg_stash *s, const struct kg_message *m, const char *metadata);
+KG_API int kg_stash_mark_offset(struct kg_stash *s, const char *topic, int32_t partition,
+				int64_t offset, const char *metadata);
+KG_API int kg_stash_reset(struct kg_stash *s, const struct kg_message *m, const char *metadata);
+KG_API int kg_stash_reset_offset(struct kg_stash *s, const char *topic, int32_t partition,
+				 int64_t offset, const char *metadata);
+
+struct kg_stash_entry {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;
+	const char *metadata; /* NULL: none */
+};
+
+/*
+ * Calls a function for each entry, by topic and partition, with the stash locked: it may not use
+ * this stash.
+ *	fn		not NULL; an answer other than 0 ends it
+ *	arg		handed to fn
+ * The last answer of fn; 0 for an empty stash; KG_ERR_ARGUMENT.
+ */
+KG_API int kg_stash_for_each(struct kg_stash *s,
+			     int (*fn)(void *arg, const struct kg_stash_entry *e), void *arg);
+
+/* The number of entries; of NULL 0. */
+KG_API size_t kg_stash_count(struct kg_stash *s);
+
+/*
+ * Applies all entries as kg_consumer_mark_offset() or kg_consumer_reset_offset() would without a
+ * verdict, and empties the stash. An entry whose partition is not held, or that came by a message
+ * of an ended claim, does not count. Does not wait. On an error what was applied has left the
+ * stash and the rest is still there, so the call can be made again.
+ * 0, KG_ERR_ARGUMENT, _MEMORY, _CLOSED, _FORKED; of resets also KG_ERR_DISCONNECTED, _UNSUPPORTED,
+ * _OVERFLOW, as of kg_consumer_reset().
+ */
+KG_API int kg_consumer_mark_stash(struct kg_consumer *c, struct kg_stash *s);
+KG_API int kg_consumer_reset_stash(struct kg_consumer *c, struct kg_stash *s);
 
 /* ---- moving, looking ahead ------------------------------------------------------------------- */
 

@@ -120,16 +120,16 @@ static void forget(struct reset *resets, unsigned n)
 	}
 }
 
-/* Why it cannot be said now, or 0. */
-static int check_way(struct kg_consumer *c)
+int resets_check(struct kg_consumer *c)
 {
-	struct kg_client *k = c->client;
+	struct connection *connection = &c->client->connection;
+	int r = session_check_claims(c, KGP_FEATURE_reset, &c->error);
 
-	if (!(k->features & 1u << KGP_FEATURE_reset))
-		return error_of_daemon(&c->error, KGP_E_UNSUPPORTED, kgp_text(NULL));
-	if (!connection_has_room(&k->connection))
-		connection_flush(&k->connection);
-	if (!connection_has_room(&k->connection))
+	if (r)
+		return r;
+	if (!connection_has_room(connection))
+		connection_flush(connection);
+	if (!connection_has_room(connection))
 		return error_set(
 			&c->error, KG_ERR_OVERFLOW,
 			"the daemon does not take what was said before: nothing was reset");
@@ -138,20 +138,17 @@ static int check_way(struct kg_consumer *c)
 
 int resets_put(struct kg_consumer *c, struct reset *resets, unsigned n, uint32_t request)
 {
-	int r = check_way(c);
 	unsigned i;
+	int r = 0;
 
-	if (r)
-		return r;
-	if (keep(resets, n) || put(c, resets, n, request)) {
-		forget(resets, n);
-		return error_set(&c->error, KG_ERR_MEMORY, "no memory for a reset");
-	}
-	for (i = 0; i < n; i++)
+	if (keep(resets, n) || put(c, resets, n, request))
+		r = error_set(&c->error, KG_ERR_MEMORY, "no memory for a reset");
+	for (i = 0; i < n && !r; i++)
 		lower(&resets[i]);
 	forget(resets, n);
-	c->n_resets += n;
-	return 0;
+	if (!r)
+		c->n_resets += n;
+	return r;
 }
 
 /* ---- whether they came to pass --------------------------------------------------------------- */
@@ -187,10 +184,8 @@ static int reset_claim_and_ask(struct kg_consumer *c, struct claim *claim, int64
 
 	if (r)
 		return r;
-	if (claim->state == CLAIM_ORPHAN)
-		return error_set(&c->error, KG_ERR_DISCONNECTED,
-				 "the claim went with the connection: nothing was reset");
-	return resets_put(c, &reset, 1, request);
+	r = resets_check(c);
+	return r ? r : resets_put(c, &reset, 1, request);
 }
 
 int reset_claim(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata)

@@ -12,14 +12,16 @@ struct reset {
 	char *kept;	      /* owned: a copy for the claim */
 };
 
+/* Whether resets can be said now: 0, KG_ERR_DISCONNECTED, KG_ERR_UNSUPPORTED, KG_ERR_OVERFLOW. */
+int resets_check(struct kg_consumer *c);
+
 /*
  * Says up to CLAIMS_PER_FRAME resets of different claims, the marks before them first: 0 or
- * KG_ERR_MEMORY, KG_ERR_UNSUPPORTED, KG_ERR_OVERFLOW with nothing done. request: 0, or that of
- * the answer that is wanted.
+ * KG_ERR_MEMORY with nothing done. request: 0, or that of the answer that is wanted.
  */
 int resets_put(struct kg_consumer *c, struct reset *resets, unsigned n, uint32_t request);
 
-/* One, of a claim that is not settled: as resets_put(), KG_ERR_ARGUMENT, KG_ERR_DISCONNECTED. */
+/* One, of a claim that is not settled: as resets_check() and _put(), KG_ERR_ARGUMENT. */
 int reset_claim(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata);
 
 void resets_lose(struct kg_consumer *c); /* the connection is gone */
