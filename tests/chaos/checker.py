@@ -57,7 +57,7 @@ class Run:
         self.lost_at = collections.defaultdict(list)     # who: when its connection was lost
         self.acked, self.stopped = {}, collections.defaultdict(list)
         self.ack_t = {}
-        self.faults, self.errors = 0, []
+        self.faults, self.n_bad_marks, self.errors = 0, 0, []
 
 
 # ---- reading ----
@@ -182,6 +182,9 @@ class ConsumerReader:
     def on_mark(self, line):
         epoch, offset = line.values
         self.run.marks.setdefault((self.who, line.place, epoch), {}).setdefault(offset, line.t)
+
+    def on_badmark(self, _line):
+        self.run.n_bad_marks += 1
 
     def on_reset(self, line):
         epoch, offset = line.values
@@ -458,6 +461,11 @@ def check(run):
         "delivered": sum(len(t.delivered) for its in run.tenures.values() for t in its),
         "commits": sum(map(len, run.commits.values())),
         "repeated": n_repeated_all, "most_repeated_at_once": most, "late_commits": n_late,
+        "seeks": sum(t.is_seek for its in run.tenures.values() for t in its),
+        "resets": sum(map(len, run.resets.values())),
+        "resumes": sum(map(len, run.resumes.values())), "stale_marks": run.n_bad_marks,
+        "consumers": len({t.who.split(".")[0] for its in run.tenures.values() for t in its
+                          if t.delivered}),
         "longest_stall_s": round(stall_s, 3), "longest_stall_at": stall_at,
     }
     return {**figures, **{key: len(its) for key, its in found.items()}}, found

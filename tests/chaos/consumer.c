@@ -7,7 +7,8 @@
  * write(2) a line: a line that is there happened or was about to. The metadata of a mark names the
  * consumer and the epoch, so that each value that Kafka ever had committed names the mark it came
  * from. SIGTERM ends it in good order; the exit status is 0 then, 69 when the daemon cannot be
- * reached at first (the driver starts it anew), 1 for anything else.
+ * reached at first (the driver starts it anew), 1 for anything else. With FORK_HOLDER in its
+ * environment a forked child holds its descriptors and does nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 
 #include <kgroup.h>
 
-enum { MAX_PLACES = 256, ARGUMENTS = 8 };
+enum { MAX_PLACES = 256, ARGUMENTS = 8, HOLD_S = 20 };
 
 struct place {
 	struct kg_message last; /* handed out; what it points to is gone, which a mark can bear */
@@ -231,6 +232,16 @@ static int open_consumer(struct run *run, int argc, char **argv)
 	return r;
 }
 
+/* As a program that forks workers does without thinking of us. The child ends by itself. */
+static void leave_holder(void)
+{
+	if (fork() != 0)
+		return;
+	alarm(HOLD_S);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction stop = {.sa_handler = on_stop_signal};
@@ -251,6 +262,8 @@ int main(int argc, char **argv)
 	write_line(&run, "begin %s %s %" PRId64, run.name, argv[1], now_ns(CLOCK_REALTIME));
 	if (open_consumer(&run, argc, argv) < 0)
 		return EX_UNAVAILABLE;
+	if (getenv("FORK_HOLDER"))
+		leave_holder();
 	r = consume(&run);
 	if (r < 0)
 		fprintf(stderr, "%s: ended: %s\n", run.name, kg_consumer_error(run.consumer)->text);

@@ -54,6 +54,7 @@ class Consumer(Client):
     def come(self):
         """Connects and opens; false if that has to be tried again."""
         group, topics = self.wanted
+        self._reset_connection()
         self.opened = ("", group, topics, {"dwell_time": "1s"})
         try:
             super().connect()

@@ -60,9 +60,11 @@ def wait_for(world, condition, seconds, turn=lambda: None):
     return True
 
 
-def somebody_delivers(world):
-    return any(" deliver " in path.read_text(encoding="utf-8")
-               for path in world.logs.glob("[cp]*.*.log"))
+def all_are_open(world):
+    """Every consumer has come, and the group delivers."""
+    texts = [path.read_text(encoding="utf-8") for path in world.logs.glob("[cp]*.*.log")]
+    return len(texts) >= len(world.workers) and any(" deliver " in t for t in texts) and all(
+        " state " in t for t in texts)
 
 
 class Ends:
@@ -94,8 +96,8 @@ def play(world, args, driver, schedule):
     say(f"chaos: seed {args.seed}: {describe(world.shape)}, {len(schedule)} faults")
     world.make()
     world.start_producer(args.rate, args.seed)
-    if not wait_for(world, lambda: somebody_delivers(world), WARM_UP_S):
-        raise Failed(f"nothing was delivered within {WARM_UP_S} s, before any fault")
+    if not wait_for(world, lambda: all_are_open(world), WARM_UP_S):
+        raise Failed(f"not every consumer was open within {WARM_UP_S} s, before any fault")
     chaos = faults.Chaos(world, driver, schedule)
     driver.write("phase", "faults")
     wait_for(world, lambda: False, args.seconds, chaos.turn)
@@ -161,7 +163,8 @@ def report(figures, found):
           "{most_repeated_at_once} at once), lost {lost}, out of order {out_of_order}, wrongly "
           "repeated {wrongly_repeated}, committed beyond marked {committed_beyond_marked}, late "
           "commits {late_commits}, longest stall {longest_stall_s} s ({longest_stall_at}), "
-          "recovery {recovery_s} s".format(**figures))
+          "recovery {recovery_s} s; by consumers {consumers}: seeks {seeks}, resets {resets}, resumes "
+          "{resumes}, stale marks {stale_marks}".format(**figures))
     print("# " + ", ".join(f"{kind} {n}" for kind, n in sorted(figures["by_kind"].items())))
     return n_failed
 

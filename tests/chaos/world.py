@@ -154,7 +154,7 @@ class Worker:
     def name(self):
         return f"{'c' if self.in_c else 'p'}{self.index}.{self.n_lives}"
 
-    def start(self):
+    def start(self, **environment):
         self.n_lives += 1
         self.expected_end, self.began = False, time.monotonic()
         program = ([self.world.builddir / "tests/chaos/chaos-consumer"] if self.in_c
@@ -163,7 +163,7 @@ class Worker:
                 self.name, self.delay_us, self.mark_every, self.credit, *self.world.topics]
         with open(self.world.directory / "stderr", "ab") as errors:
             self.process = subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE,
-                                            stderr=errors)
+                                            stderr=errors, env={**os.environ, **environment})
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
