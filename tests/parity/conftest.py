@@ -30,7 +30,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     system.pytest_configure(config)
-    config.addinivalue_line("markers", "row(id): the row that the test belongs to, by its name")
+    for line in ("row(id): the row that the test belongs to, by its name",
+                 "classic(why): not with --protocol consumer"):
+        config.addinivalue_line("markers", line)
 
 
 def pytest_generate_tests(metafunc):
@@ -92,10 +94,13 @@ def peer(scene, kind):
     """Makes consumers of this kind: peer(topics, daemon=..., mode=..., setting=value)."""
     def make(topics, **options):
         return scene.peer(kind, topics, **options)
-    make.kind = kind
-    # kg_consumer_open() waits for the group: not so long that the test could not go on.
-    make.no_wait = {"open_timeout": "100ms"} if kind == "lib" else {}
+    make.kind, make.no_wait = kind, no_wait(kind)
     return make
+
+
+def no_wait(kind):
+    """kg_consumer_open() waits for the group: not so long that a test could not go on."""
+    return {"open_timeout": "100ms"} if kind == "lib" else {}
 
 
 class Hosts:
@@ -103,7 +108,7 @@ class Hosts:
 
     def __init__(self, scene, kind, spread, config):
         self.scene, self.kind, self.spread, self.config = scene, kind, spread, config
-        self.peers = {}
+        self.no_wait = no_wait(kind)
 
     @property
     def own(self):

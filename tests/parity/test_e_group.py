@@ -422,20 +422,44 @@ def test_e6_a_rebalance_notifies_all_and_marks_on_start_count(scene, peer):
         assert scene.committed(*place) == 5
 
 
+def assert_lost(one, places):
+    """Error with everything released; the end of what the last start began."""
+    one.wait_for(lambda: "error" in one.kinds(), 30, "error")
+    error = one.notifications[one.kinds().index("error")]
+    assert (error.claimed, error.released, error.current) == ([], places, [])
+
+
 @real("the mock has no second host that fences")
-def test_e6_an_error_when_the_membership_is_lost(scene, peer):
-    """Another host with the same instance id throws this one out."""
+@pytest.mark.classic("with KIP-848 the one that comes is refused, not the one that is there")
+def test_e6_an_error_when_another_host_has_the_same_instance_id(scene, peer):
     topic = scene.topic(2)
     scene.daemon(group={"instance.id": "twin"})
     one = peer(topic, notifications=True).wait_claims(everything(topic, 2))
     one.wait_notified("start", "ok")
     scene.daemon(group={"instance.id": "twin"})
     other = peer(topic)
-    one.wait_for(lambda: "error" in one.kinds(), 20, "error")
-    error = one.notifications[one.kinds().index("error")]
-    assert (error.claimed, error.released, error.current) == ([], everything(topic, 2), [])
+    assert_lost(one, everything(topic, 2))
     assert one.wait_error_named("FENCED")
     other.wait_claims(everything(topic, 2), timeout_s=20)
+
+
+@real("the mock forgets no members")
+def test_e6_an_error_when_the_host_was_away_for_too_long(scene, peer):
+    """Its partitions are another's by then; it joins again by itself."""
+    topic = scene.topic(2)
+    away = scene.daemon()
+    one = peer(topic, notifications=True).wait_claims(everything(topic, 2))
+    one.wait_notified("start", "ok")
+    away.signal(signal.SIGSTOP)
+    scene.daemon()
+    other = peer(topic, **peer.no_wait)
+    other.wait_claims(everything(topic, 2), timeout_s=30)
+    away.signal(signal.SIGCONT)
+    assert_lost(one, everything(topic, 2))
+    scene.wait_for(lambda: len(one.places()) == len(other.places()) == 1, 40, "1 and 1")
+    one.wait_for(lambda: one.kinds()[-1] == "ok", what="OK")
+    assert one.notifications[-1].current == one.places()
+    assert one.kinds()[:3] == ["start", "ok", "error"]
 
 
 @both

@@ -278,7 +278,7 @@ class Reader:
 
     def __init__(self, group, topics, quota):
         self.quota, self.got, self.burst, self.closed = quota, [], 0, False
-        self.peer = group.consumer(topics, window=(50, 1 << 20), dwell_time=10000)
+        self.peer = group.consumer(topics, window=(50, 1 << 20), dwell_time=10000, **group.no_wait)
         self.peer.taking = False
 
     def work(self, burst):
@@ -301,7 +301,7 @@ class Reader:
 
 
 @both
-@slow(150)
+@slow(200)
 def test_f9_13_consumers_in_waves_read_15000_messages_once(scene, hosts):
     assert sum(QUOTAS) == 15000
     seed = os.environ.get("KGROUP_TEST_SEED", str(time.time_ns()))
@@ -325,7 +325,7 @@ def test_f9_13_consumers_in_waves_read_15000_messages_once(scene, hosts):
                 reader.work(chance.randint(0, MOST_A_TURN))
             reader.close_if_done()
         return not waves and all(reader.closed for reader in readers)
-    scene.wait_for(turn, 100, "the end of all 13")
+    scene.wait_for(turn, 150, "the end of all 13")
     got = [place for reader in readers for place in reader.got]
     assert len(got) == 15000
     assert len(set(got)) == 15000, f"{15000 - len(set(got))} came twice"
