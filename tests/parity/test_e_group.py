@@ -457,7 +457,7 @@ def test_e6_an_error_when_the_host_was_away_for_too_long(scene, peer):
     away.signal(signal.SIGCONT)
     assert_lost(one, everything(topic, 2))
     scene.wait_for(lambda: len(one.places()) == len(other.places()) == 1, 40, "1 and 1")
-    one.wait_for(lambda: one.kinds()[-1] == "ok", what="OK")
+    one.wait_for(lambda: one.kinds()[-1:] == ["ok"], what="OK")
     assert one.notifications[-1].current == one.places()
     assert one.kinds()[:3] == ["start", "ok", "error"]
 
