@@ -451,6 +451,14 @@ static void test_a_message_that_only_clients_send(void **state)
 	expect_end(fake_of(state), c);
 }
 
+static void test_a_notification_that_was_not_asked_for(void **state)
+{
+	struct kg_consumer *c = open_with_claim(fake_of(state));
+
+	fake_put(fake_of(state), KGP_T_notify, &(struct kgp_notify){.kind = 1});
+	expect_end(fake_of(state), c);
+}
+
 static void test_a_second_welcome(void **state)
 {
 	struct kg_consumer *c = open_with_claim(fake_of(state));
@@ -511,6 +519,7 @@ int main(void)
 		TEST(test_messages_of_nobody),
 		TEST(test_an_empty_batch_is_fine_but_not_with_a_tail),
 		TEST(test_a_message_that_only_clients_send),
+		TEST(test_a_notification_that_was_not_asked_for),
 		TEST(test_a_second_welcome),
 		TEST(test_a_claim_that_exists),
 		TEST(test_a_release_of_nothing),

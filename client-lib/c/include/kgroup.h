@@ -681,8 +681,10 @@ struct kg_event {
 };
 
 /*
- * The next event. Never blocks. Not reading them blocks nothing: the library keeps the last 256 and
- * counts the rest, which is told first as KG_ERR_OVERFLOW.
+ * The next event, in the daemon's order: what RELEASING announces comes behind its START, and when
+ * a message of a new claim can be taken, its OK is there. Never blocks. Not reading them blocks
+ * nothing: the library keeps the last 256, with room for three more for each claim, and counts the
+ * rest, which is told first as KG_ERR_OVERFLOW.
  *	event		out; not NULL
  * 1: there is one; 0: none.
  */

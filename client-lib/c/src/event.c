@@ -2,20 +2,26 @@
 /*
  * The queue of events.
  *
- * Owns up to 256 of them (a partition's errors: 32), each as small as its text; the oldest goes
- * when one more comes, and so does one that finds no memory. What went is counted and told first,
- * as KG_ERR_OVERFLOW. Nothing waits for an event to be read. Called by whoever has something to
- * say; it must never fail.
+ * Owns up to 256 of them and three more for each claim (a partition's errors: 32), each as small
+ * as its text; the oldest goes when one more comes, and so does one that finds no memory. What went
+ * is counted and told first, as KG_ERR_OVERFLOW. A claim comes, is to go and goes, so a program
+ * that reads its events at each turn of its loop loses none, however many claims it holds. Nothing
+ * waits for an event to be read. Called by whoever has something to say; it must never fail.
  */
 #include "client-lib/c/src/event.h"
 
 #include "client-lib/c/src/consumer.h"
 #include "client-lib/c/src/error.h"
+#include "client-lib/c/src/notice.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { MAX_EVENTS = 256, MAX_TEXT_BYTES = sizeof(((struct kg_error *)0)->text) };
+enum {
+	MAX_EVENTS = 256,
+	EVENTS_OF_CLAIM = 3,
+	MAX_TEXT_BYTES = sizeof(((struct kg_error *)0)->text)
+};
 
 void events_init(struct events *es)
 {
@@ -29,7 +35,7 @@ static void drop_first(struct events *es)
 
 	STAILQ_REMOVE_HEAD(&es->queue, link);
 	es->n--;
-	free(e->places);
+	free(e->notice);
 	free(e);
 }
 
@@ -46,6 +52,14 @@ void events_deinit(struct events *es)
 	forget_told(es);
 }
 
+void events_expect_claims(struct events *es, size_t n_claims)
+{
+	size_t max = MAX_EVENTS + EVENTS_OF_CLAIM * n_claims;
+
+	if (max > es->max)
+		es->max = (unsigned)max;
+}
+
 void events_push(struct events *es, const struct event *e, struct kgp_bytes text)
 {
 	size_t text_bytes = text.size < MAX_TEXT_BYTES ? text.size + 1 : MAX_TEXT_BYTES;
@@ -53,7 +67,7 @@ void events_push(struct events *es, const struct event *e, struct kgp_bytes text
 
 	es->fresh = true;
 	if (!copy) {
-		free(e->places);
+		free(e->notice);
 		es->n_lost++;
 		return;
 	}
@@ -74,19 +88,6 @@ static void tell_loss(struct events *es, struct kg_event *event)
 	es->n_lost = 0;
 }
 
-static void tell_places(struct events *es, struct event *e, struct kg_event *event)
-{
-	es->told = e->places;
-	e->places = NULL;
-	event->notification = e->notification;
-	event->claimed = es->told;
-	event->n_claimed = e->n_claimed;
-	event->released = event->claimed + e->n_claimed;
-	event->n_released = e->n_released;
-	event->current = event->released + e->n_released;
-	event->n_current = e->n_current;
-}
-
 static void tell(const struct event *e, struct kg_event *event)
 {
 	*event = (struct kg_event){
@@ -97,6 +98,8 @@ static void tell(const struct event *e, struct kg_event *event)
 		.dwell_ms = e->dwell_ms,
 		.context = e->context,
 	};
+	if (e->notice)
+		notice_tell(e->notice, event);
 	if (e->code == KG_OK)
 		return;
 	error_set(&event->error, e->code, "%s", e->text[0] ? e->text : kg_strerror(e->code));
@@ -114,8 +117,8 @@ int events_next(struct events *es, struct kg_event *event)
 		return 0;
 	}
 	tell(STAILQ_FIRST(&es->queue), event);
-	if (event->type == KG_EVENT_NOTIFICATION)
-		tell_places(es, STAILQ_FIRST(&es->queue), event);
+	es->told = STAILQ_FIRST(&es->queue)->notice;
+	STAILQ_FIRST(&es->queue)->notice = NULL;
 	drop_first(es);
 	return 1;
 }

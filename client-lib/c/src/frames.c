@@ -10,6 +10,7 @@
  */
 #include "client-lib/c/src/error.h"
 #include "client-lib/c/src/mark.h"
+#include "client-lib/c/src/notice.h"
 #include "client-lib/c/src/partition.h"
 #include "client-lib/c/src/reset.h"
 #include "client-lib/c/src/session.h"
@@ -17,7 +18,6 @@
 #include "proto/frame.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof(*(a)))
 
@@ -333,6 +333,7 @@ static int on_assign(struct kg_consumer *c, const struct kgp_assign *m)
 		return no_memory(c->client);
 	if (r)
 		return violated(c->client, "ASSIGN of what is assigned already");
+	events_expect_claims(&c->events, c->claims.n);
 	tell(c, KG_EVENT_ASSIGNED, claim, 0);
 	return 0;
 }
@@ -464,54 +465,18 @@ static int on_event(struct kg_consumer *c, const struct kgp_error *m)
 	return 0;
 }
 
-/* ---- notifications --------------------------------------------------------------------------- */
-
-static size_t count_places(struct kgp_list topics)
-{
-	struct kgp_partitions p;
-	size_t n = 0;
-
-	while (kgp_next_partitions(&topics, &p))
-		n += p.ids.n;
-	return n;
-}
-
-/* Behind those that are there; -ENOMEM. */
-static int add_places(struct kg_consumer *c, struct kg_partition_id *places, size_t *n,
-		      struct kgp_list topics)
-{
-	struct kgp_partitions p;
-	struct kgp_number id;
-	const char *topic;
-
-	while (kgp_next_partitions(&topics, &p)) {
-		topic = claims_topic(&c->claims, p.topic);
-		if (!topic)
-			return -ENOMEM;
-		while (kgp_next_number(&p.ids, &id))
-			places[(*n)++] = (struct kg_partition_id){topic, (int32_t)id.value};
-	}
-	return 0;
-}
-
 static int on_notify(struct kg_consumer *c, const struct kgp_notify *m)
 {
-	struct event e = {
-		.type = KG_EVENT_NOTIFICATION,
-		.partition = -1,
-		.notification = (enum kg_notification)m->kind,
-		.n_claimed = count_places(m->claimed),
-		.n_released = count_places(m->released),
-		.n_current = count_places(m->current),
-	};
-	size_t n = 0;
+	struct event e = {.type = KG_EVENT_NOTIFICATION, .partition = -1};
+	int r;
 
-	e.places = calloc(e.n_claimed + e.n_released + e.n_current + 1, sizeof(*e.places));
-	if (!e.places || add_places(c, e.places, &n, m->claimed) ||
-	    add_places(c, e.places, &n, m->released) || add_places(c, e.places, &n, m->current)) {
-		free(e.places);
+	if (!c->options->settings.value[KGP_SETTING_NOTIFICATIONS])
+		return violated(c->client, "NOTIFY that was not asked for");
+	r = notice_new(&e.notice, &c->claims, m);
+	if (r == -ENOMEM)
 		return no_memory(c->client);
-	}
+	if (r)
+		return violated(c->client, "NOTIFY of a partition that cannot be");
 	events_push(&c->events, &e, kgp_bytes(NULL, 0));
 	return 0;
 }
