@@ -18,6 +18,14 @@ static inline void random_seed(uint64_t seed)
 	print_message("# KGROUP_TEST_SEED=%llu\n", (unsigned long long)random_state);
 }
 
+/* How many steps of a random walk: KGROUP_TEST_STEPS, if it is set. */
+static inline uint64_t random_steps(uint64_t otherwise)
+{
+	const char *given = getenv("KGROUP_TEST_STEPS");
+
+	return given ? strtoull(given, NULL, 10) : otherwise;
+}
+
 /* splitmix64 */
 static inline uint64_t random_u64(void)
 {
