@@ -370,6 +370,8 @@ static void finish_revoke(struct group *g)
 	kafka_unassign(g->kafka, list, n, g->cooperative);
 	free(list);
 	remove_partitions(g, true, "rebalance");
+	if (g->lost)
+		notice_fail(g); /* Kafka has forgotten us: what comes next is a join */
 	group_set_state(g, g->n_partitions && resolve_is_over(g) ? GROUP_JOINED : GROUP_JOINING);
 	membership_advance(g);
 }
