@@ -6,8 +6,8 @@
  * partitions that this daemon owns. A request to commit is answered by the first commit that starts
  * after it, so it covers every mark made before it. A failure is retried commit.retries times, then
  * it is an error event and the request's answer; the marks stay and go with the next interval. A
- * rebalance in progress suspends commits until the next assign, except the final one of a release.
- * Owns the waiting requests.
+ * rebalance in progress suspends commits until the next assign, except the final one of a release;
+ * it never does so for good. Owns the waiting requests.
  */
 #include "daemon/connection.h"
 #include "daemon/consumer.h"
@@ -211,8 +211,10 @@ static void on_failure(struct group *g, const char *error, enum kafka_error_clas
 	char text[160];
 
 	g->n_commits_failed++;
-	if (class == KAFKA_ERROR_REBALANCE)
+	if (class == KAFKA_ERROR_REBALANCE) {
 		g->commit.suspended = true;
+		g->commit.suspended_us = now_us();
+	}
 	if (class != KAFKA_ERROR_REBALANCE && g->commit.n_failures++ < retries) {
 		log_write(LOG_INFO, LOG_ABOUT(.group = group_get_name(g)),
 			  "commit failed: %s; tried again", error);
@@ -278,6 +280,9 @@ void commit_give_up(struct group *g)
 
 void commit_tick(struct group *g)
 {
+	/* The rebalance that it was refused for may be over, or never have been. */
+	if (g->commit.suspended && now_us() - g->commit.suspended_us > STUCK_US)
+		g->commit.suspended = false;
 	if (!g->commit.in_flight || now_us() - g->commit.started_us < STUCK_US)
 		return;
 	commit_give_up(g);

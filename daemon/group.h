@@ -121,6 +121,7 @@ struct group {
 		uint64_t started_us;
 		unsigned n_failures; /* in a row */
 		bool in_flight, suspended, final_done;
+		uint64_t suspended_us; /* since when */
 	} commit;
 	char error[512];		     /* the last one, for people; "" = none */
 	char error_topic[KGP_MAX_TOPIC + 1]; /* that it belongs to; "": none */
