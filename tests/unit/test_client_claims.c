@@ -113,6 +113,37 @@ static void test_the_assignment_is_sorted_and_complete(void **state)
 	kg_consumer_free(c);
 }
 
+/* Metadata that somebody else committed may be anything. */
+static void test_metadata_that_is_no_text_comes_through(void **state)
+{
+	static const char bytes[] = "\xff\0\xfe\0";
+	struct fake *f = *state;
+	struct kg_consumer *c = fake_open(f);
+	struct kgp_assign m = {.claim = 1,
+			       .topic = kgp_text("t"),
+			       .epoch = 1,
+			       .committed = 5,
+			       .metadata = kgp_bytes(bytes, 4)};
+	const struct kg_claim *claims;
+
+	fake_put(f, KGP_T_assign, &m);
+	m = (struct kgp_assign){.claim = 2,
+				.topic = kgp_text("t"),
+				.partition = 1,
+				.epoch = 2,
+				.committed = 5,
+				.metadata = kgp_bytes("", 0)};
+	fake_put(f, KGP_T_assign, &m);
+	fake_send(f);
+	assert_int_equal(kg_consumer_process(c), 0);
+	assert_int_equal(kg_consumer_assignment(c, &claims), 2);
+	assert_int_equal(claims[0].metadata_bytes, 4);
+	assert_memory_equal(claims[0].metadata, bytes, 5); /* and a NUL behind it */
+	assert_non_null(claims[1].metadata);		   /* empty is not none */
+	assert_int_equal(claims[1].metadata_bytes, 0);
+	kg_consumer_free(c);
+}
+
 static void test_many_claims_come_and_go(void **state)
 {
 	struct fake *f = fake_of(state);
@@ -458,6 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_assignment_is_sorted_and_complete),
+		TEST(test_metadata_that_is_no_text_comes_through),
 		TEST(test_many_claims_come_and_go),
 		TEST(test_what_a_paused_claim_has_here_is_set_aside_and_comes_first),
 		TEST(test_a_claim_may_be_paused_in_the_middle_of_its_set_aside),

@@ -243,7 +243,7 @@ bool fake_is_silent(struct fake *f)
 
 /* ---- parts of the conversation --------------------------------------------------------------- */
 
-static void put_welcome(struct fake *f)
+void fake_put_welcome(struct fake *f)
 {
 	struct kgp_name features[KGP_N_FEATURES];
 	struct kgp_welcome welcome = {
@@ -265,7 +265,7 @@ void fake_take_hello(struct fake *f)
 {
 	fake_accept(f);
 	fake_expect(f, KGP_T_hello, NULL);
-	put_welcome(f);
+	fake_put_welcome(f);
 	fake_send(f);
 }
 
@@ -426,7 +426,7 @@ void fake_come_back(struct fake *f, struct kg_consumer *c)
 
 void fake_welcome_back(struct fake *f, struct kg_consumer *c, union kgp_body *open)
 {
-	put_welcome(f);
+	fake_put_welcome(f);
 	fake_send(f);
 	assert_int_equal(kg_consumer_process(c), 0);
 	fake_expect(f, KGP_T_open, open);

@@ -52,6 +52,7 @@ void fake_take_hello(struct fake *f);  /* accept, HELLO, WELCOME */
 void fake_take_open(struct fake *f);   /* the same up to OPEN */
 void fake_take_end(struct fake *f);    /* RESUME_END and CREDIT */
 void fake_accept_open(struct fake *f); /* REPLY and STATE joined */
+void fake_put_welcome(struct fake *f); /* with all features that it does not lack */
 void fake_put_reply(struct fake *f, uint64_t request, unsigned code, const char *text);
 void fake_put_result(struct fake *f, uint64_t request, const struct kgp_buf *result);
 void fake_put_state(struct fake *f, const char *state);

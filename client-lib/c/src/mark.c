@@ -29,15 +29,20 @@ void mark_slot_clear(struct mark_slot *s)
 	*s = (struct mark_slot){.offset = -1};
 }
 
+char *mark_copy_metadata(const char *metadata)
+{
+	size_t n = strlen(metadata) + 1;
+	char *copy = malloc(n);
+
+	return copy ? memcpy(copy, metadata, n) : NULL;
+}
+
 int mark_slot_set(struct mark_slot *s, int64_t offset, const char *metadata)
 {
-	size_t n = metadata ? strlen(metadata) + 1 : 0;
 	char *copy = NULL;
 
-	if (metadata && !(copy = malloc(n)))
+	if (metadata && !(copy = mark_copy_metadata(metadata)))
 		return -ENOMEM;
-	if (n)
-		memcpy(copy, metadata, n);
 	free(s->metadata);
 	s->metadata = copy;
 	s->offset = offset;

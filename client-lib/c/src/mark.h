@@ -14,12 +14,14 @@ bool marks_exist(const struct kg_consumer *c);
 /* A mark of a claim that is not settled: 0, KG_ERR_MEMORY, KG_ERR_ARGUMENT. */
 int mark_claim(struct kg_consumer *c, struct claim *claim, int64_t offset, const char *metadata);
 
-/* ---- shared with resets ---------------------------------------------------------------------- */
+/* ---- shared with resets and stashes -----------------------------------------------------------
+ */
 
 enum { CLAIMS_PER_FRAME = 128, FRAME_METADATA_BYTES = 512 << 10 };
 
 void mark_slot_clear(struct mark_slot *s);
 int mark_slot_set(struct mark_slot *s, int64_t offset, const char *metadata); /* 0 or -ENOMEM */
+char *mark_copy_metadata(const char *metadata);				      /* NULL: no memory */
 int mark_check_metadata(struct kg_error *e, const char *metadata); /* NULL is fine: 0 or an error */
 
 /* The marks of a claim that are to be sent, two at most: their number. */

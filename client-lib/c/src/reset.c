@@ -81,7 +81,8 @@ static int keep(struct reset *resets, unsigned n)
 	struct reset *r;
 
 	for (r = resets; r < resets + n; r++)
-		if (r->metadata && is_below_a_mark(r) && !(r->kept = strdup(r->metadata)))
+		if (r->metadata && is_below_a_mark(r) &&
+		    !(r->kept = mark_copy_metadata(r->metadata)))
 			return -ENOMEM;
 	return 0;
 }

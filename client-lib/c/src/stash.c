@@ -167,7 +167,7 @@ static int put(struct kg_stash *s, const struct item *it, bool forward)
 
 	if (e && (forward ? it->offset < e->public.offset : it->offset > e->public.offset))
 		return KG_OK;
-	if (it->metadata && !(metadata = strdup(it->metadata)))
+	if (it->metadata && !(metadata = mark_copy_metadata(it->metadata)))
 		return KG_ERR_MEMORY;
 	if (!e)
 		e = insert(s, it->topic, it->partition, before);
