@@ -26,6 +26,7 @@ import records
 
 STAMP_S = 0.005     # the broker's stamp of a commit is in whole milliseconds
 SLACK_S = 0.05      # and is made when the commit comes, not when it is in effect
+READS_LATE_S = 3.0  # how long what lay in its socket may take one that was stopped
 HELD_TWICE_S = 3.0  # how long a consumer that was told of a release may take to notice
 
 Intent = collections.namedtuple("Intent", ["t", "kind", "value"])
@@ -38,6 +39,7 @@ class Tenure:
         self.t, self.start, self.is_seek = t, start, is_seek
         self.delivered = []  # (time, offset)
         self.skips_from = None
+        self.given_t = t     # the daemon gave it then at the latest: see given()
 
     def __str__(self):
         return f"{self.who} {self.place} epoch {self.epoch} from {self.start}"
@@ -115,7 +117,19 @@ def build(lines, rows, commits):
     for listed in (run.tenures, run.intents):
         for its in listed.values():
             its.sort(key=lambda thing: thing.t)
+    for its in run.tenures.values():
+        for tenure in its:
+            tenure.given_t = given(run, tenure, its)
     return run
+
+
+def given(run, tenure, its):
+    """A consumer that was stopped reads late what it was given long ago: before it stopped, and
+    before the same daemon gave the place a newer epoch."""
+    later = [t.t for t in its if t.daemon == tenure.daemon and t.epoch > tenure.epoch > 0]
+    stopped = [begin for begin, end in run.stopped[tenure.who]
+               if begin < tenure.t < end + READS_LATE_S]
+    return min([tenure.t, *later, *stopped])
 
 
 def read_producer(run, lines):
@@ -348,7 +362,7 @@ def repeats(run):
 
 
 def repeated_commits(run, place, tenure, seen):
-    known = committed_before(run, place, tenure.t)
+    known = committed_before(run, place, tenure.given_t)
     if known is None or tenure.start < 0 or tenure.start >= known.value:
         return
     if is_excused(run, place, tenure.t, tenure.start):
@@ -385,7 +399,7 @@ def two_holders(run):
 def held_after(run, tenure, its):
     """It still hands out although the same daemon gave the place to another some time ago."""
     later = next((t for t in its if t.daemon == tenure.daemon and t.t > tenure.t
-                  and t.who != tenure.who and t.delivered), None)
+                  and t.epoch > tenure.epoch and t.who != tenure.who and t.delivered), None)
     if later is None or not tenure.delivered:
         return
     until = tenure.delivered[-1][0]

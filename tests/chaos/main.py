@@ -10,9 +10,11 @@ The last line is "N passed, N failed": the six statements (README.md), and the p
 A run that failed, or any with --keep, leaves its directory behind, and says where it is.
 """
 import argparse
+import faulthandler
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -234,6 +236,8 @@ def main():
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # where it stands, on stderr
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     try:
         sys.exit(main())
     except Failed as reason:

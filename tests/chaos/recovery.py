@@ -5,8 +5,9 @@
     ... a child holds on       the same while a forked child holds the socket
     daemon restarted, killed   until each of its consumers gets messages again, counted from the end
                                of the old process; the group's generation must not change
-    broker killed              the other brokers' partitions: longest pause; its own: from the
-                               moment that Kafka names the new leader
+    broker killed              the other brokers' partitions: longest wait of a message for its
+                               delivery; its own: from the moment that Kafka names the new leader
+    broker cut off             stopped and continued: nobody believes what it says of its log's end
 
 Times are those of the consumers' logs. Each is done --times times; printed are median and worst, and
 what was wanted. The last line is "N passed, N failed"; the worst decides, but for the deaths of
@@ -15,6 +16,7 @@ and then.
 """
 import argparse
 import collections
+import faulthandler
 import json
 import shutil
 import signal
@@ -38,6 +40,7 @@ FETCH_WAIT_S = 0.05
 SIBLING_S = FETCH_WAIT_S + 0.05
 DAEMON_S = 1.0
 LEADER_S = 10.0
+STOPPED_S = 6.0
 BOUND_S = 30
 RATE = 600
 PACE = (0, 5, 2000)
@@ -52,9 +55,10 @@ class Tail:
         self.deliveries = []  # (t, who, place, offset)
         self.holder = {}      # place: who got it last
         self.newest = {}      # who: when it was given something last
+        self.acked = {}       # (place, offset): when
 
     def read(self):
-        for path in sorted(self.logs.glob("[cp]*.*.log")):
+        for path in sorted([*self.logs.glob("[cp]*.*.log"), *self.logs.glob("producer.log")]):
             with open(path, encoding="utf-8") as file:
                 file.seek(self.at[path])
                 text = file.read()
@@ -68,6 +72,8 @@ class Tail:
             self.deliveries.append((line.t, line.who, line.place, line.values[1]))
             self.holder[line.place] = line.who
             self.newest[line.who] = line.t
+        elif line.kind == "ack":
+            self.acked[line.place, line.values[0]] = line.t
 
     def first(self, after, condition):
         """When the first delivery after that moment came which fits; None: not yet."""
@@ -79,7 +85,8 @@ class Recovery:
     def __init__(self, directory, args):
         workers = [(i % 4 < 2, PACE) for i in range(6)]
         shape = Shape(2, (8,), workers, "range", args.newest, "keep")
-        self.world = World(directory, Path(args.builddir).resolve(), shape)
+        self.world = World(directory, Path(args.builddir).resolve(), shape,
+                           session_timeout="30s")  # as by default
         self.log, self.args = Log(self.world.logs / "driver.log"), args
         self.tail = Tail(self.world.logs)
         self.results = []  # (name, unit, values, wanted, passed)
@@ -205,7 +212,7 @@ class Recovery:
             elections += [led for led, _ in found]
             values += [flows for _, flows in found]
             self.wait(lambda n=i % 3: chaos.start_broker(n), "start of the broker", 60)
-        self.note("broker killed: longest pause of the others' partitions", pauses, LEADER_S)
+        self.note("broker killed: longest wait of a message in the others' partitions", pauses, LEADER_S)
         self.note("broker killed: its partitions, from the new leader on", values, LEADER_S)
         print(f"#   Kafka took median {statistics.median(elections) * 1e3:.0f} ms, worst "
               f"{max(elections) * 1e3:.0f} ms to name the leader")
@@ -228,22 +235,55 @@ class Recovery:
             return firsts if len(named) == len(its) and None not in firsts.values() else None
         firsts = self.wait(all_flow, "delivery of the dead broker's partitions", 60)
         end = time.monotonic()
-        pause = max(self.pause_of(place, died, end) for place in led if place not in its)
+        pause = max(self.wait_of(place, died, end) for place in led if place not in its)
         return pause, [(named[p] - died, firsts[p] - named[p]) for p in its]
+
+    def wait_of(self, place, begin, end):
+        """The longest that a message waited for its delivery once Kafka had it."""
+        waits = [t - self.tail.acked.get((p, offset), t) for t, _, p, offset
+                 in self.tail.deliveries if p == place and begin < t < end]
+        return max(waits, default=end - begin)
 
     def pause_of(self, place, begin, end):
         times = [t for t, _, p, _ in self.tail.deliveries if p == place and begin - 1 < t < end]
         return max((b - a for a, b in zip(times, times[1:])), default=end - begin)
 
+    # ---- a broker that was cut off ----
+
+    def zombies(self):
+        """Stopped for longer than the cluster waits, it comes back and still takes itself for the
+        leader, with a log that ends too early. Nobody may believe that."""
+        pauses = []
+        for i in range(self.args.times):
+            self.wait(self.world.cluster.is_whole, "whole cluster", 60)
+            self.settle()
+            self.world.cluster.signal(i % 3, signal.SIGSTOP)
+            began = time.monotonic()
+            self.wait(lambda: time.monotonic() - began > STOPPED_S, "time")  # noqa: B023
+            self.world.cluster.signal(i % 3, signal.SIGCONT)
+            self.settle()
+            pauses.append(max(self.pause_of(place, began, time.monotonic())
+                              for place in self.tail.holder))
+        self.note("broker stopped for 6 s and continued: longest pause", pauses,
+                  STOPPED_S + LEADER_S)
+        n_resets = sum(daemon.log().count("KG-0044") for daemon in self.world.daemons)
+        self.results.append({"name": "no offset was reset", "passed": n_resets == 0})
+        print(f"{'not ok' if n_resets else 'ok'} - no offset was reset for its sake ({n_resets})")
+
     # ---- the whole ----
 
     def run(self):
         self.make()
-        self.consumers(fork=False)
-        self.consumers(fork=True)
-        self.daemons(signal.SIGTERM, "restarted")
-        self.daemons(signal.SIGKILL, "killed and started")
-        self.brokers()
+        parts = {
+            "consumer": lambda: self.consumers(fork=False),
+            "fork": lambda: self.consumers(fork=True),
+            "restart": lambda: self.daemons(signal.SIGTERM, "restarted"),
+            "kill": lambda: self.daemons(signal.SIGKILL, "killed and started"),
+            "broker": self.brokers,
+            "zombie": self.zombies,
+        }
+        for name in self.args.only or parts:
+            parts[name]()
 
     def close(self):
         if self.world.producer is not None and self.world.producer.poll() is None:
@@ -255,6 +295,8 @@ class Recovery:
 def main():
     parser = argparse.ArgumentParser(prog="recovery", description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=6, help="of each death (6)")
+    parser.add_argument("--only", nargs="*", metavar="PART", choices=(
+        "consumer", "fork", "restart", "kill", "broker", "zombie"))
     parser.add_argument("--newest", action="store_true", help="on the newest librdkafka")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--builddir", default=str(HERE.parents[1] / "build"))
@@ -277,6 +319,8 @@ def main():
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # where it stands, on stderr
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     try:
         sys.exit(main())
     except Failed as reason:

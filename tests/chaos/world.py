@@ -191,8 +191,9 @@ class Worker:
 
 
 class World:
-    def __init__(self, directory, builddir, shape):
+    def __init__(self, directory, builddir, shape, session_timeout="6s"):
         self.directory, self.builddir, self.shape = Path(directory), Path(builddir), shape
+        self.session_timeout = session_timeout
         self.logs = self.directory / "logs"
         self.logs.mkdir(parents=True)
         self.hub = Hub()
@@ -220,10 +221,10 @@ class World:
                        "on.stop": self.shape.on_stop},
             "kafka": {"topic.metadata.refresh.interval.ms": "1000"},
             "cluster main": {"bootstrap.servers": self.cluster.bootstrap_of(index)},
-            "group g": {"group.id": GROUP, "session.timeout": "6s", "heartbeat.interval": "1s",
-                        "initial.offset": "earliest", "commit.interval": "200ms",
-                        "leave.delay": "5s", "strategy": self.shape.strategy,
-                        "cluster": "main"}}
+            "group g": {"group.id": GROUP, "session.timeout": self.session_timeout,
+                        "heartbeat.interval": "1s", "initial.offset": "earliest",
+                        "commit.interval": "200ms", "leave.delay": "5s",
+                        "strategy": self.shape.strategy, "cluster": "main"}}
         env = newest_librdkafka(self.directory) if self.shape.newest else {}
         return Daemon(self.hub, self.builddir / "daemon/kgroupd", directory, sections, env)
 
