@@ -15,17 +15,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { N_ROUNDS = 600, N_TURNS = 50, FIRST_REQUEST = 1 };
+enum { N_ROUNDS = 600, N_TURNS = 50, LAST_WORDS = 6, FIRST_REQUEST = 1 };
 
-static struct kgp_buf blob; /* what the fake writes */
+static struct kgp_buf blob;		     /* what the fake writes */
+static unsigned n_messages, n_notifications; /* that came through */
 
 /* ---- what is written ------------------------------------------------------------------------- */
 
 static size_t put_handshake(struct fake *f)
 {
-	struct kgp_welcome welcome = {.version = KGP_VERSION, .max_frame = KGP_FRAME_MAX_CLIENT};
-
-	fake_put(f, KGP_T_welcome, &welcome);
+	fake_put_welcome(f);
 	fake_put_reply(f, FIRST_REQUEST, 0, NULL);
 	fake_put_state(f, "joined");
 	return f->out.len;
@@ -38,9 +37,14 @@ static void put_rest(struct fake *f)
 		.code = 44, .context = kgp_text("partition"), .topic = kgp_text("t")};
 	struct kgp_number verdict = {0};
 	struct kgp_marked marked = {.request = 2, .verdicts = {.items = &verdict, .n = 1}};
+	struct kgp_number ids[] = {{0}, {1}};
+	struct kgp_partitions of_t = {.topic = kgp_text("t"), .ids = {.items = ids, .n = 2}};
+	struct kgp_list held = {.items = &of_t, .n = 1};
+	struct kgp_notify notify = {.kind = 2, .claimed = held, .current = held};
 
 	fake_put_assign(f, 1, "t", 0, 7, 100, 100);
 	fake_put_assign(f, 2, "t", 1, 8, 100, -1);
+	fake_put(f, KGP_T_notify, &notify);
 	fake_put_messages(f, 1, 7, 100, 5, 300);
 	fake_put_messages(f, 2, 8, 100, 5, 3);
 	fake_put(f, KGP_T_error, &error);
@@ -99,7 +103,6 @@ static void say_all(struct fake *f)
 	fake_accept(f);
 	fake_put_raw(f, blob.data, blob.len);
 	fake_send(f);
-	shutdown(f->fd, SHUT_WR);
 }
 
 /* ---- what a program does --------------------------------------------------------------------- */
@@ -115,7 +118,7 @@ static int use(struct kg_consumer *c, int turn)
 	poll(&p, 1, kg_consumer_get_timeout_ms(c) ? 1 : 0);
 	r = kg_consumer_process(c);
 	while (kg_consumer_next_event(c, &e))
-		;
+		n_notifications += e.n_current == 2;
 	if (turn == 2)
 		kg_consumer_pause(c, "t", 0);
 	if (turn == 4)
@@ -123,6 +126,7 @@ static int use(struct kg_consumer *c, int turn)
 	while (!r && (r = kg_consumer_next(c, &m)) > 0) {
 		kg_message_find_header(&m, "a", &h);
 		r = kg_consumer_mark(c, &m, NULL);
+		n_messages++;
 	}
 	kg_consumer_assignment(c, NULL);
 	return r;
@@ -143,13 +147,17 @@ static void run_round(void)
 	f.forgiving = true;
 	compose(&f);
 	fake_start(&f, say_all);
-	r = fake_try_open(&f, &c, NULL, "open.timeout", "5ms", "request.timeout", "1ms", NULL);
+	r = fake_try_open(&f, &c, NULL, "open.timeout", "15ms", "request.timeout", "1ms",
+			  "notifications", "yes", NULL);
+	fake_join(&f);
 	assert_true(is_fine(r));
 	for (turn = 0; !r && turn < N_TURNS && kg_consumer_state(c, NULL) != KG_STATE_CONNECTING;
-	     turn++)
+	     turn++) {
+		if (turn == LAST_WORDS)
+			shutdown(f.fd, SHUT_WR);
 		r = use(c, turn);
+	}
 	assert_true(is_fine(r));
-	fake_join(&f);
 	kg_consumer_free(c);
 	fake_deinit(&f);
 }
@@ -162,6 +170,8 @@ static void test_the_library_comes_through(void **state)
 	random_seed(20);
 	for (i = 0; i < N_ROUNDS; i++)
 		run_round();
+	assert_true(n_messages > N_ROUNDS / 2); /* the changes do not keep it from getting there */
+	assert_true(n_notifications > N_ROUNDS / 8);
 	kgp_buf_deinit(&blob);
 }
 

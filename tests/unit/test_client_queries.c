@@ -2,6 +2,7 @@
 /* What a client asks the daemon, with and without a consumer, and what it makes of the answers. */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/test_client_fake.h"
+#include "tests/unit/test_core_random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -358,6 +359,72 @@ static void test_odd_answers_are_named(void **state)
 	kg_client_free(k);
 }
 
+/* A value of any shape, with keys that mean something. */
+static void put_any(unsigned depth)
+{
+	static const char *const keys[] = {"topics", "partitions", "offset", "name", "partition"};
+	int i, n = random_below(4), kind = random_below(depth ? 8 : 6);
+
+	if (kind == 0)
+		kgp_put_nil(&answer);
+	else if (kind == 1)
+		kgp_put_bool(&answer, true);
+	else if (kind == 2)
+		kgp_put_uint(&answer, random_u64() >> random_below(64));
+	else if (kind == 3)
+		kgp_put_int(&answer, -random_below(1000));
+	else if (kind == 4)
+		put_key(keys[random_below(5)]);
+	else if (kind == 5)
+		kgp_put_bin(&answer, kgp_text("bin"));
+	else if (kind == 6)
+		kgp_put_array(&answer, (uint32_t)n);
+	else
+		kgp_put_map(&answer, (uint32_t)n);
+	for (i = 0; kind > 5 && i < n; i++) {
+		if (kind == 7)
+			put_key(keys[(random_below(2) + i * 2) % 5]); /* each key once */
+		put_any(depth - 1);
+	}
+}
+
+static void put_root(const char *key)
+{
+	int i, n = random_below(3);
+
+	kgp_buf_reset(&answer);
+	kgp_put_map(&answer, 1);
+	put_key(key);
+	kgp_put_array(&answer, (uint32_t)n);
+	for (i = 0; i < n; i++)
+		put_any(3);
+}
+
+static void test_answers_of_any_shape(void **state)
+{
+	struct fake *f = *state;
+	struct kg_client *k = open_with(f, NULL, NULL);
+	const struct kg_topic *topics;
+	const int32_t *ids;
+	size_t n;
+	int r, i;
+
+	random_seed(21);
+	for (i = 0; i < 300; i++) {
+		put_root("topics");
+		fake_start(f, respond);
+		r = kg_client_get_topics(k, NULL, &topics, &n);
+		fake_join(f);
+		assert_true(r == 0 || r == KG_ERR_PROTOCOL);
+		put_root("partitions");
+		fake_start(f, respond);
+		r = kg_client_get_partitions(k, NULL, "t", &ids, &n);
+		fake_join(f);
+		assert_true(r == 0 || r == KG_ERR_PROTOCOL);
+	}
+	kg_client_free(k);
+}
+
 static void take_and_hang_up(struct fake *f)
 {
 	take_question(f);
@@ -515,6 +582,7 @@ int main(void)
 		TEST(test_arguments_that_cannot_be),
 		TEST(test_a_refusal_is_told_and_ends_nothing),
 		TEST(test_odd_answers_are_named),
+		TEST(test_answers_of_any_shape),
 		TEST(test_a_question_outlives_the_connection),
 		TEST(test_a_daemon_without_questions_is_too_old),
 		TEST(test_a_violated_protocol_ends_the_connection_not_the_client),

@@ -125,7 +125,11 @@ static int on_welcome(struct kg_client *k, const struct kgp_welcome *m)
 {
 	if (m->version != KGP_VERSION)
 		return violated(k, "a protocol version that was not offered");
-	k->session = SESSION_READY; /* what there is to say now, session_send() says */
+	k->session = SESSION_READY;
+	if (k->consumer && frames_put_open(k->consumer)) {
+		k->session = SESSION_GREETING;
+		return no_memory(k);
+	}
 	k->welcomed = true;
 	read_features(k, m->features);
 	if (!k->consumer)
