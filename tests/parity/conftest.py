@@ -100,7 +100,7 @@ def peer(scene, kind):
 
 def no_wait(kind):
     """kg_consumer_open() waits for the group: not so long that a test could not go on."""
-    return {"open_timeout": "100ms"} if kind == "lib" else {}
+    return {"open_timeout": "1s"} if kind == "lib" else {}
 
 
 class Hosts:
