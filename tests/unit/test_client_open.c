@@ -415,10 +415,22 @@ static void test_a_path_that_is_too_long(void **state)
 
 static void test_every_error_has_a_name(void **state)
 {
-	static const int codes[] = {KG_OK,	     KG_ERR_DENIED,	 KG_ERR_OVERFLOW,
-				    KG_ERR_ARGUMENT, KG_ERR_UNREACHABLE, KG_ERR_PROTOCOL,
-				    KG_ERR_MEMORY,   KG_ERR_CLOSED,	 KG_ERR_FORKED,
-				    KG_ERR_RELEASED, KG_ERR_DISCONNECTED};
+	static const int codes[] = {KG_OK,
+				    KG_ERR_UNSUPPORTED,
+				    KG_ERR_DENIED,
+				    KG_ERR_OVERFLOW,
+				    KG_ERR_BAD_QUERY,
+				    KG_ERR_KAFKA,
+				    KG_ERR_OFFSET_OUT_OF_RANGE,
+				    KG_ERR_ARGUMENT,
+				    KG_ERR_UNREACHABLE,
+				    KG_ERR_PROTOCOL,
+				    KG_ERR_MEMORY,
+				    KG_ERR_CLOSED,
+				    KG_ERR_FORKED,
+				    KG_ERR_DISCONNECTED,
+				    KG_ERR_BUSY,
+				    KG_ERR_RELEASED};
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(*codes); i++)
