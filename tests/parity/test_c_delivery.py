@@ -337,7 +337,7 @@ def test_c5_what_is_being_released_is_not_in_them(scene, peer):
     second.wait_claims([gone], timeout_s=5)
 
 
-@both
+@real("the mock refuses commits while several hosts rebalance")
 def test_c5_a_rebalance_of_the_group_takes_all_of_them(scene, peer):
     topic = scene.topic(2)
     for partition in range(2):

@@ -262,7 +262,7 @@ def test_e4_done_ends_it_early(scene, peer, how):
     scene.wait_committed(*gone, 7 if how == "done" else 10)
 
 
-@both
+@real("the mock refuses commits while several hosts rebalance")
 def test_e4_across_hosts_the_final_commit_comes_before_the_release(scene, peer):
     topic = scene.topic(2)
     for partition in range(2):
@@ -390,7 +390,7 @@ def test_e6_a_local_move_notifies_only_those_whose_claims_change(scene, peer):
     assert order == ["notify", "released", "notify"]
 
 
-@both
+@real("the mock refuses commits while several hosts rebalance")
 def test_e6_a_rebalance_notifies_all_and_marks_on_start_count(scene, peer):
     topic = scene.topic(4)
     for partition in range(4):
