@@ -138,8 +138,10 @@ static void note_sent(struct fuzz_client *c, const void *bytes, size_t n)
 	while (!c->wild) {
 		r = kgp_frame_peek(c->sent.data + c->cut_bytes, c->sent.len - c->cut_bytes,
 				   KGP_FRAME_MAX_CLIENT, &size);
-		if (r == KGP_FRAME_PARTIAL)
+		if (r == KGP_FRAME_PARTIAL) { /* what it says next is the rest of this */
+			c->wild = c->cut_bytes < c->sent.len;
 			return;
+		}
 		if (r == KGP_FRAME_COMPLETE)
 			r = kgp_decode(c->sent.data + c->cut_bytes + KGP_FRAME_HEADER, size,
 				       KGP_CLIENT, &info, &body);

@@ -151,7 +151,7 @@ static void say_marks(struct fuzz_client *c, enum kgp_type type)
 		how = byte();
 		entries[i] = (struct kgp_entry){
 			.claim = claim->id,
-			.epoch = how >= 240 ? claim->epoch - 1 : claim->epoch,
+			.epoch = how % 16 == 8 ? claim->epoch - 1 : claim->epoch,
 			.offset = how & 32 ? (how & 31) * 4 - 1 : claim->next - 1 - (how & 7),
 			.metadata = kgp_text(texts[how >> 6]),
 		};

@@ -98,7 +98,7 @@ void __wrap_marks_apply(struct consumer *c, enum marks_kind kind, uint32_t reque
 
 	while (kgp_next_entry(&list, &e)) {
 		claim = consumer_find_claim(c, e.claim);
-		if (claim)
+		if (claim && e.epoch == claim->partition->offsets.epoch)
 			justify(c->group, claim->partition->topic, claim->partition->id, e.offset);
 	}
 	__real_marks_apply(c, kind, request, entries);
