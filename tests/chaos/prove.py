@@ -137,7 +137,7 @@ class Planter:
     def committed_again(self):
         """A claim begins some messages below what was committed long before."""
         def fits(tenure):
-            known = checker.committed_before(self.run, tenure.place, tenure.t)
+            known = checker.committed_before(self.run, tenure.place, tenure.given_t)
             return (not tenure.is_seek and known and tenure.delivered and tenure.start >= 1
                     and known.value == tenure.start and not self.run.intents[tenure.place])
         tenure = self.pick(filter(fits, self.tenures()), "claim at a committed offset")
