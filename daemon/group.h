@@ -108,7 +108,6 @@ struct group {
 	bool lost;		 /* the partitions being revoked are lost: no commit */
 	bool reassign;		 /* the whole assignment is told to librdkafka again */
 	bool asked;		 /* a query of offsets or ends is under way */
-	uint64_t resolve_number; /* of the running request of offsets */
 	uint64_t resolving_since_us;
 	uint64_t settle_until_us; /* no distribution before, unless all previous consumers are back
 				   */
@@ -192,8 +191,6 @@ bool membership_is_over(const struct group *g); /* no handle, and none being fre
 /* resolve.c: where an assigned partition starts. */
 void resolve_start(struct group *g);
 void resolve_again(struct group *g); /* what has failed so far */
-void resolve_on_offsets(void *owner, const char *error, const struct kafka_tp *list, size_t n,
-			uint64_t request);
 bool resolve_is_over(const struct group *g);
 void resolve_range_error(struct partition *p);
 void resolve_refresh_ends(struct group *g); /* of partitions that nobody reads */

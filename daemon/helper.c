@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The helper thread of a cluster: everything that librdkafka can only do blocking.
+ * The helper threads of a cluster: everything that librdkafka can only do blocking.
  *
- * Owns one thread, one queue of requests in and one of results out, our only lock, and an eventfd
- * that tells the loop of results. Every request has a deadline of its own and is finished before
- * its handle is freed, because freeing is a request too and keeps its place. Queries that an assign
- * waits for go first; one that was forgotten is not made. Results are handed to their owner on the
- * loop's thread; an owner that is gone was forgotten before. It never touches a group, a partition
- * or a client.
+ * Owns the threads, one queue of requests in and one of results out, our only lock, and an eventfd
+ * that tells the loop of results. A broker that does not answer costs whoever asked it, and nobody
+ * else: a thread is started when a request finds all of them busy, up to MAX_THREADS, the last
+ * RESERVED only for what an assign waits for, which goes first too. An owner's requests are worked
+ * on one after another, but for one that was forgotten, which nobody waits for. Every request has a
+ * deadline of its own and is finished before its handle is freed, because freeing is a request too
+ * and waits for those before it. Results are handed to their owner on the loop's thread; an owner
+ * that is gone was forgotten before. It never touches a group, a partition or a client.
  */
 #include "daemon/helper.h"
 
@@ -24,18 +26,20 @@
 #include <unistd.h>
 
 enum { FREE_S = 5, JOIN_S = 8 }; /* a clock that jumps makes these longer or shorter, no more */
+enum { MAX_THREADS = 32, RESERVED = 16 };
 
-enum request_kind { QUERY, QUERY_TOPICS, QUERY_PARTITIONS, FREE_KAFKA, STOP };
+enum request_kind { QUERY, QUERY_COMMITTED, QUERY_TOPICS, QUERY_PARTITIONS, FREE_KAFKA };
 
 struct request {
 	TAILQ_ENTRY(request) link;
 	enum request_kind kind;
 	struct kafka *k;
-	struct kafka_tp *list; /* owned, with its topics */
+	struct kafka_tp *list; /* owned, with its topics and metadata */
 	size_t n;
 	char *topic;  /* owned; of QUERY_PARTITIONS */
 	unsigned ask; /* enum kafka_ask */
 	int timeout_ms, r;
+	bool urgent;
 	bool closed; /* FREE_KAFKA: it was closed in order */
 	helper_done_fn *done;
 	void *owner;
@@ -44,11 +48,14 @@ struct request {
 TAILQ_HEAD(requests, request);
 
 struct helper {
-	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct requests in, out; /* under lock */
-	struct request *current; /* under lock: the one being worked on */
+	/* Under lock. */
+	struct requests in, busy, out; /* busy: being worked on */
+	pthread_t threads[MAX_THREADS];
+	unsigned n_threads, n_open, n_busy; /* open: in or busy */
+	bool stop;			    /* when nothing is left */
+
 	int event_fd;
 	struct event *event;
 };
@@ -59,8 +66,10 @@ static struct request *request_free(struct request *q)
 
 	if (!q)
 		return NULL;
-	for (i = 0; q->list && i < q->n; i++)
+	for (i = 0; q->list && i < q->n; i++) {
 		free((char *)q->list[i].topic);
+		free((void *)q->list[i].metadata.data);
+	}
 	free(q->list);
 	free(q->topic);
 	free(q);
@@ -91,7 +100,7 @@ static struct request *request_new(enum request_kind kind, struct kafka *k,
 	return q;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------ */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 struct freeing {
 	struct kafka *k;
@@ -145,6 +154,9 @@ static void work(struct request *q)
 	case QUERY:
 		q->r = kafka_query(q->k, q->list, q->n, q->ask, q->timeout_ms);
 		break;
+	case QUERY_COMMITTED:
+		q->r = kafka_query_committed(q->k, q->list, q->n, q->timeout_ms);
+		break;
 	case QUERY_TOPICS:
 		q->r = kafka_query_topics(q->k, &q->list, &q->n, q->timeout_ms);
 		break;
@@ -154,38 +166,90 @@ static void work(struct request *q)
 	case FREE_KAFKA:
 		free_kafka(q->k, q->closed);
 		break;
-	case STOP:
-		break;
 	}
+}
+
+static unsigned most_threads(const struct request *q)
+{
+	return q->urgent ? MAX_THREADS : MAX_THREADS - RESERVED;
+}
+
+/* One that is busy or before q must be finished first. Under lock. */
+static bool is_before(const struct request *other, const struct request *q)
+{
+	if (q->kind == FREE_KAFKA)
+		return other->k == q->k;
+	return other->owner == q->owner && !is_forgotten(other);
+}
+
+static bool may_start(const struct helper *h, const struct request *q)
+{
+	const struct request *other;
+
+	if (h->n_busy >= most_threads(q))
+		return false;
+	TAILQ_FOREACH (other, &h->busy, link)
+		if (is_before(other, q))
+			return false;
+	TAILQ_FOREACH (other, &h->in, link) {
+		if (other == q)
+			break;
+		if (is_before(other, q))
+			return false;
+	}
+	return true;
+}
+
+static struct request *find_next(const struct helper *h)
+{
+	struct request *q;
+
+	TAILQ_FOREACH (q, &h->in, link)
+		if (may_start(h, q))
+			return q;
+	return NULL;
+}
+
+/* NULL: the end. Under lock. */
+static struct request *wait_for_request(struct helper *h)
+{
+	struct request *q;
+
+	while (!(q = find_next(h))) {
+		if (h->stop && TAILQ_EMPTY(&h->in))
+			return NULL;
+		pthread_cond_wait(&h->more, &h->lock);
+	}
+	TAILQ_REMOVE(&h->in, q, link);
+	TAILQ_INSERT_TAIL(&h->busy, q, link);
+	h->n_busy++;
+	return q;
 }
 
 static void *run(void *arg)
 {
 	static const uint64_t one = 1;
 	struct helper *h = arg;
-	enum request_kind kind = QUERY;
 	struct request *q;
 	bool forgotten;
 	ssize_t ignored;
 
-	while (kind != STOP) {
-		pthread_mutex_lock(&h->lock);
-		while (!(q = TAILQ_FIRST(&h->in)))
-			pthread_cond_wait(&h->more, &h->lock);
-		TAILQ_REMOVE(&h->in, q, link);
-		h->current = q;
+	pthread_mutex_lock(&h->lock);
+	while ((q = wait_for_request(h))) {
 		forgotten = is_forgotten(q);
 		pthread_mutex_unlock(&h->lock);
-		kind = q->kind;
 		if (!forgotten)
 			work(q);
 		pthread_mutex_lock(&h->lock);
-		h->current = NULL;
+		h->n_busy--;
+		h->n_open--;
+		TAILQ_REMOVE(&h->busy, q, link);
 		TAILQ_INSERT_TAIL(&h->out, q, link);
-		pthread_mutex_unlock(&h->lock);
+		pthread_cond_broadcast(&h->more); /* those that waited for it */
 		ignored = write(h->event_fd, &one, sizeof(one));
 		(void)ignored;
 	}
+	pthread_mutex_unlock(&h->lock);
 	return NULL;
 }
 
@@ -219,15 +283,36 @@ static void on_results(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void submit(struct helper *h, struct request *q, bool urgent)
+/* Without a thread more it waits for another. Under lock. 0, or -errno: there is none at all. */
+static int add_thread(struct helper *h, const struct request *q)
 {
+	int r;
+
+	if (h->n_open < h->n_threads || h->n_threads >= most_threads(q))
+		return 0;
+	r = -pthread_create(&h->threads[h->n_threads], NULL, run, h);
+	h->n_threads += !r;
+	return h->n_threads ? 0 : r;
+}
+
+static int submit(struct helper *h, struct request *q, bool first)
+{
+	int r;
+
 	pthread_mutex_lock(&h->lock);
-	if (urgent)
-		TAILQ_INSERT_HEAD(&h->in, q, link);
-	else
-		TAILQ_INSERT_TAIL(&h->in, q, link);
-	pthread_cond_signal(&h->more);
+	r = add_thread(h, q);
+	if (!r) {
+		if (first)
+			TAILQ_INSERT_HEAD(&h->in, q, link);
+		else
+			TAILQ_INSERT_TAIL(&h->in, q, link);
+		h->n_open++;
+		pthread_cond_signal(&h->more);
+	}
 	pthread_mutex_unlock(&h->lock);
+	if (r)
+		request_free(q);
+	return r;
 }
 
 int helper_open(struct helper **out, struct event_base *base)
@@ -238,6 +323,7 @@ int helper_open(struct helper **out, struct event_base *base)
 	if (!h)
 		return -ENOMEM;
 	TAILQ_INIT(&h->in);
+	TAILQ_INIT(&h->busy);
 	TAILQ_INIT(&h->out);
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->more, NULL);
@@ -245,7 +331,7 @@ int helper_open(struct helper **out, struct event_base *base)
 	if (h->event_fd >= 0)
 		h->event = event_new(base, h->event_fd, EV_READ | EV_PERSIST, on_results, h);
 	if (h->event && !event_add(h->event, NULL))
-		r = -pthread_create(&h->thread, NULL, run, h);
+		r = 0;
 	if (!r) {
 		*out = h;
 		return 0;
@@ -258,24 +344,31 @@ int helper_open(struct helper **out, struct event_base *base)
 	return r;
 }
 
+static void join(pthread_t thread, const struct timespec *deadline)
+{
+	if (!pthread_timedjoin_np(thread, NULL, deadline))
+		return;
+	log_write(LOG_WARNING, NULL,
+		  "librdkafka does not end: left behind; what it holds stands in Kafka");
+	_exit(0);
+}
+
 struct helper *helper_free(struct helper *h)
 {
 	struct timespec deadline;
 	struct request *q;
+	unsigned i;
 
 	if (!h)
 		return NULL;
-	q = request_new(STOP, NULL, NULL, 0);
-	if (!q)
-		abort(); /* without it the thread cannot be joined; the supervisor restarts us */
-	submit(h, q, false);
+	pthread_mutex_lock(&h->lock);
+	h->stop = true;
+	pthread_cond_broadcast(&h->more);
+	pthread_mutex_unlock(&h->lock);
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += JOIN_S;
-	if (pthread_timedjoin_np(h->thread, NULL, &deadline)) {
-		log_write(LOG_WARNING, NULL,
-			  "librdkafka does not end: left behind; what it holds stands in Kafka");
-		_exit(0);
-	}
+	for (i = 0; i < h->n_threads; i++)
+		join(h->threads[i], &deadline);
 	while ((q = take_result(h)))
 		request_free(q);
 	event_free(h->event);
@@ -292,10 +385,10 @@ static int query(struct helper *h, struct request *q, int timeout_ms, bool urgen
 	if (!q)
 		return -ENOMEM;
 	q->timeout_ms = timeout_ms;
+	q->urgent = urgent;
 	q->done = done;
 	q->owner = owner;
-	submit(h, q, urgent);
-	return 0;
+	return submit(h, q, urgent);
 }
 
 int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
@@ -306,6 +399,12 @@ int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list,
 	if (q)
 		q->ask = ask;
 	return query(h, q, timeout_ms, urgent, done, owner);
+}
+
+int helper_query_committed(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+			   int timeout_ms, helper_done_fn *done, void *owner)
+{
+	return query(h, request_new(QUERY_COMMITTED, k, list, n), timeout_ms, true, done, owner);
 }
 
 int helper_query_topics(struct helper *h, struct kafka *k, int timeout_ms, helper_done_fn *done,
@@ -334,22 +433,25 @@ int helper_free_kafka(struct helper *h, struct kafka *k, bool closed, helper_don
 	q->closed = closed;
 	q->done = done;
 	q->owner = owner;
-	submit(h, q, false);
-	return 0;
+	q->urgent = true;
+	return submit(h, q, false); /* behind what was asked of it */
+}
+
+static void forget(struct requests *list, const void *owner)
+{
+	struct request *q;
+
+	TAILQ_FOREACH (q, list, link)
+		if (q->owner == owner)
+			q->done = NULL;
 }
 
 void helper_forget(struct helper *h, void *owner)
 {
-	struct request *q;
-
 	pthread_mutex_lock(&h->lock);
-	TAILQ_FOREACH (q, &h->in, link)
-		if (q->owner == owner)
-			q->done = NULL;
-	TAILQ_FOREACH (q, &h->out, link)
-		if (q->owner == owner)
-			q->done = NULL;
-	if (h->current && h->current->owner == owner)
-		h->current->done = NULL;
+	forget(&h->in, owner);
+	forget(&h->busy, owner);
+	forget(&h->out, owner);
+	pthread_cond_broadcast(&h->more); /* whoever waited for them */
 	pthread_mutex_unlock(&h->lock);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread for what librdkafka can only do blocking. See helper.c. */
+/* Threads for what librdkafka can only do blocking. See helper.c. */
 #ifndef HELPER_H
 #define HELPER_H
 
@@ -17,6 +17,9 @@ struct helper *helper_free(struct helper *h); /* finishes what is queued */
 /* What is asked (enum kafka_ask) of each partition, or its error. urgent: before the others. */
 int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
 		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner);
+/* What k's group committed, as kafka_query_committed(); urgent. */
+int helper_query_committed(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+			   int timeout_ms, helper_done_fn *done, void *owner);
 /* As kafka_query_topics() and kafka_query_partitions(). 0, -ENOMEM. */
 int helper_query_topics(struct helper *h, struct kafka *k, int timeout_ms, helper_done_fn *done,
 			void *owner);

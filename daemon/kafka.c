@@ -340,16 +340,6 @@ static rd_kafka_topic_partition_list_t *to_list(const struct kafka_tp *tp, size_
 	return list;
 }
 
-/* Some clients count the NUL behind their text. */
-static struct kgp_bytes text_of(const rd_kafka_topic_partition_t *p)
-{
-	size_t n = p->metadata_size;
-
-	if (p->metadata && n && !((const char *)p->metadata)[n - 1])
-		n--;
-	return kgp_bytes(p->metadata, n);
-}
-
 /* Points into the list. NULL: empty, or no memory (*n tells). */
 static struct kafka_tp *from_list(const rd_kafka_topic_partition_list_t *list, size_t *n)
 {
@@ -365,7 +355,6 @@ static struct kafka_tp *from_list(const rd_kafka_topic_partition_list_t *list, s
 			.topic = p->topic,
 			.partition = p->partition,
 			.offset = p->offset,
-			.metadata = text_of(p),
 			.error = p->err ? rd_kafka_err2name(p->err) : NULL,
 		};
 	}
@@ -470,30 +459,6 @@ static void on_commit_event(struct kafka *k, rd_kafka_event_t *ev)
 	free(tp);
 }
 
-static void on_offsets_event(struct kafka *k, rd_kafka_event_t *ev)
-{
-	uint64_t request = (uint64_t)(uintptr_t)rd_kafka_event_opaque(ev);
-	const rd_kafka_ListConsumerGroupOffsets_result_t *result =
-		rd_kafka_event_ListConsumerGroupOffsets_result(ev);
-	const rd_kafka_group_result_t **groups = NULL;
-	const rd_kafka_error_t *error = NULL;
-	const char *name = NULL;
-	struct kafka_tp *tp;
-	size_t n = 0;
-
-	if (rd_kafka_event_error(ev))
-		name = rd_kafka_err2name(rd_kafka_event_error(ev));
-	else
-		groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
-	if (groups && n)
-		error = rd_kafka_group_result_error(groups[0]);
-	if (error)
-		name = rd_kafka_error_name(error);
-	tp = from_list(groups && n ? rd_kafka_group_result_partitions(groups[0]) : NULL, &n);
-	k->handler->on_offsets(k->owner, name, tp, n, request);
-	free(tp);
-}
-
 static void on_log_event(struct kafka *k, rd_kafka_event_t *ev)
 {
 	const char *facility, *text;
@@ -511,9 +476,6 @@ static void on_event(struct kafka *k, rd_kafka_event_t *ev)
 		break;
 	case RD_KAFKA_EVENT_OFFSET_COMMIT:
 		on_commit_event(k, ev);
-		break;
-	case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
-		on_offsets_event(k, ev);
 		break;
 	case RD_KAFKA_EVENT_ERROR:
 		on_error_event(k, ev);
@@ -645,27 +607,6 @@ int kafka_commit(struct kafka *k, const struct kafka_tp *tp, size_t n, uint64_t 
 
 	rd_kafka_topic_partition_list_destroy(list);
 	return report(k, "commit", err);
-}
-
-int kafka_request_offsets(struct kafka *k, const struct kafka_tp *tp, size_t n, uint64_t request,
-			  int timeout_ms)
-{
-	rd_kafka_topic_partition_list_t *list = to_list(tp, n);
-	rd_kafka_ListConsumerGroupOffsets_t *what;
-	rd_kafka_AdminOptions_t *options =
-		rd_kafka_AdminOptions_new(k->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-	char group[512] = "", ignored[128];
-	size_t size = sizeof(group);
-
-	rd_kafka_conf_get(rd_kafka_conf(k->rk), "group.id", group, &size);
-	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, ignored, sizeof(ignored));
-	rd_kafka_AdminOptions_set_opaque(options, (void *)(uintptr_t)request);
-	what = rd_kafka_ListConsumerGroupOffsets_new(group, list);
-	rd_kafka_ListConsumerGroupOffsets(k->rk, &what, 1, options, k->consumer_queue);
-	rd_kafka_ListConsumerGroupOffsets_destroy(what);
-	rd_kafka_AdminOptions_destroy(options);
-	rd_kafka_topic_partition_list_destroy(list);
-	return 0;
 }
 
 int kafka_pause(struct kafka *k, const char *topic, int32_t partition, bool pause)

@@ -61,8 +61,6 @@ struct kafka_handler {
 	void (*on_revoke)(void *owner, const struct kafka_tp *list, size_t n, bool lost);
 	void (*on_commit)(void *owner, const char *error, enum kafka_error_class class,
 			  const struct kafka_tp *list, size_t n, uint64_t number);
-	void (*on_offsets)(void *owner, const char *error, const struct kafka_tp *list, size_t n,
-			   uint64_t request);
 	void (*on_error)(void *owner, enum kafka_error_class class, const char *name,
 			 const char *topic, const char *text); /* topic NULL: of none */
 	void (*on_log)(void *owner, int level, const char *facility, const char *text);
@@ -98,8 +96,6 @@ int kafka_subscribe(struct kafka *k, const char *const *topics, size_t n); /* no
 int kafka_assign(struct kafka *k, const struct kafka_tp *list, size_t n, bool incremental);
 int kafka_unassign(struct kafka *k, const struct kafka_tp *list, size_t n, bool incremental);
 int kafka_commit(struct kafka *k, const struct kafka_tp *list, size_t n, uint64_t number);
-int kafka_request_offsets(struct kafka *k, const struct kafka_tp *list, size_t n, uint64_t request,
-			  int timeout_ms);
 int kafka_pause(struct kafka *k, const char *topic, int32_t partition, bool pause);
 void kafka_start_close(struct kafka *k); /* on_closed follows; all queues are closed before */
 void kafka_free_blocking(struct kafka *k, bool closed); /* joins threads: off the loop's thread */
@@ -127,6 +123,8 @@ enum kafka_error_class kafka_classify(int err);			       /* of librdkafka's code
  * element of its own may have one too. */
 int kafka_query(struct kafka *k, struct kafka_tp *list, size_t n, unsigned ask,
 		int timeout_ms); /* offset, end, found of each */
+/* offset, -1: none, and metadata, with memory of its own, of what k's group committed. */
+int kafka_query_committed(struct kafka *k, struct kafka_tp *list, size_t n, int timeout_ms);
 /* These make the list, its texts too, with one element at least when they fail: topics, with the
  * number of partitions in partition; or partitions of a topic, with the leader in offset, -1: none.
  * Sorted. */

@@ -113,6 +113,44 @@ int kafka_query(struct kafka *k, struct kafka_tp *tp, size_t n, unsigned ask, in
 	return r;
 }
 
+/* ---- committed offsets ----------------------------------------------------------------------- */
+
+/* Some clients count the NUL behind their text. */
+static struct kgp_bytes copy_metadata(const rd_kafka_topic_partition_t *p)
+{
+	const char *text = p->metadata ? p->metadata : "";
+	size_t n = p->metadata ? p->metadata_size : 0;
+	char *copy;
+
+	if (n && !text[n - 1])
+		n--;
+	copy = malloc(n + 1);
+	if (!copy)
+		abort(); /* as new_list() */
+	memcpy(copy, text, n);
+	return kgp_bytes(copy, n);
+}
+
+/* Not ListConsumerGroupOffsets: its way to the coordinator can abort the process. */
+int kafka_query_committed(struct kafka *k, struct kafka_tp *tp, size_t n, int timeout_ms)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+	rd_kafka_resp_err_t err;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(list, tp[i].topic, tp[i].partition);
+	err = rd_kafka_committed(kafka_get_handle(k), list, timeout_ms);
+	for (i = 0; i < n && !err; i++) {
+		tp[i].offset = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
+		tp[i].metadata = copy_metadata(&list->elems[i]);
+		if (list->elems[i].err)
+			set_error(&tp[i], list->elems[i].err);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return err ? fail(k, tp, n, err) : 0;
+}
+
 /* ---- topics ---------------------------------------------------------------------------------- */
 
 static int compare_topics(const void *a, const void *b)

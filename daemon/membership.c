@@ -608,7 +608,6 @@ static const struct kafka_handler handler = {
 	.on_assign = on_assign,
 	.on_revoke = on_revoke,
 	.on_commit = commit_on_result,
-	.on_offsets = resolve_on_offsets,
 	.on_error = on_error,
 	.on_log = on_log,
 	.on_ready = on_ready,

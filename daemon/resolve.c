@@ -3,11 +3,12 @@
  * Where an assigned partition starts.
  *
  * Between the group's assign and ours: ask the coordinator for the committed offsets, ask the
- * partition leaders for the ends of the logs (helper thread), then decide: a mark that waited, else
- * the committed offset, else the initial offset, always as an absolute offset, so that there is one
- * to go back to. librdkafka would do the first on its own, and stall for ever on a single error.
- * What fails is asked again twice a second; one partition that cannot be resolved holds the others
- * up for a bounded time only. The same decision heals an offset that left the log while running.
+ * partition leaders for the ends of the logs, both in a helper's thread, then decide: a mark that
+ * waited, else the committed offset, else the initial offset, always as an absolute offset, so that
+ * there is one to go back to. librdkafka would do the first on its own, and stall for ever on a
+ * single error. What fails is asked again twice a second; one partition that cannot be resolved
+ * holds the others up for a bounded time only. The same decision heals an offset that left the log
+ * while running.
  */
 #include "daemon/claim.h"
 #include "daemon/cluster.h"
@@ -235,59 +236,57 @@ void resolve_refresh_ends(struct group *g)
 
 /* ---- committed offsets ----------------------------------------------------------------------- */
 
-static void ask_committed(struct group *g)
-{
-	size_t n;
-	struct kafka_tp *list = list_state(g, PARTITION_NEW, &n);
-
-	if (list && n) {
-		g->asked = true;
-		kafka_request_offsets(g->kafka, list, n, ++g->resolve_number, TIMEOUT_MS);
-	} else if (list) {
-		ask_ends(g);
-	} else {
-		try_again(g);
-	}
-	free(list);
-}
-
 static bool take_committed(struct group *g, const struct kafka_tp *tp)
 {
 	struct partition *p = group_find_partition(g, tp->topic, tp->partition);
 
 	if (!p || p->state != PARTITION_NEW)
 		return true;
-	if (tp->error || offsets_load(&p->offsets, tp->offset >= 0 ? tp->offset : -1, tp->metadata))
+	if (tp->error || offsets_load(&p->offsets, tp->offset, tp->metadata))
 		return false;
 	p->state = PARTITION_COMMITTED;
 	return true;
 }
 
-void resolve_on_offsets(void *owner, const char *error, const struct kafka_tp *list, size_t n,
-			uint64_t request)
+static void on_committed(void *owner, int r, const struct kafka_tp *list, size_t n)
 {
 	struct group *g = owner;
-	bool all = !error;
+	bool all = true;
 	size_t i;
 
-	if (request != g->resolve_number)
-		return;
 	g->asked = false;
-	for (i = 0; i < n && !error; i++)
+	for (i = 0; i < n; i++)
 		all &= take_committed(g, &list[i]);
-	if (error)
+	if (r)
 		group_on_error(g, KGP_E_BROKER, "group", NULL, -1,
-			       "no answer on committed offsets: %s", error);
+			       "no answer on committed offsets: %s", list[0].error);
 	else if (g->error_code == KGP_E_BROKER)
 		group_clear_error(g);
 	if (!all)
 		try_again(g);
-	if (!error)
+	if (!r)
 		ask_ends(g);
 }
 
+static void ask_committed(struct group *g)
+{
+	size_t n;
+	struct kafka_tp *list = list_state(g, PARTITION_NEW, &n);
+
+	if (list && !n)
+		ask_ends(g);
+	else if (list && !helper_query_committed(g->cluster->helper, g->kafka, list, n, TIMEOUT_MS,
+						 on_committed, g))
+		g->asked = true;
+	else
+		try_again(g);
+	free(list);
+}
+
+/* An answer that is under way is of the last assignment: others may have committed since. */
 void resolve_start(struct group *g)
 {
+	helper_forget(g->cluster->helper, g);
 	g->resolving_since_us = now_us();
 	ask_committed(g);
 }

@@ -51,6 +51,27 @@ static void make_list(struct answer *a)
 	a->n = n;
 }
 
+static void answer_committed(struct answer *a)
+{
+	bool fails = a->outcome == ANSWER_ERROR || a->outcome == ANSWER_REBALANCE;
+	const struct place *p;
+	size_t i;
+
+	for (i = 0; i < a->n; i++) {
+		p = &cluster.places[place_find(a->list[i].topic, a->list[i].partition)];
+		if (fails) {
+			set_error(&a->list[i], "_TIMED_OUT");
+			continue;
+		}
+		a->list[i].offset = p->committed[a->k->group];
+		a->list[i].metadata = kgp_bytes(strdup(p->metadata[a->k->group]),
+						strlen(p->metadata[a->k->group]));
+		if (a->outcome == ANSWER_PART && i % 2 == 0)
+			set_error(&a->list[i], "UNSTABLE_OFFSET_COMMIT");
+	}
+	a->done(a->owner, fails ? -EIO : 0, a->list, a->n);
+}
+
 static void answer_query(struct answer *a)
 {
 	const struct place *p;
@@ -59,6 +80,10 @@ static void answer_query(struct answer *a)
 
 	if (!a->done)
 		return; /* forgotten: it is not made */
+	if (a->kind == QUERY_COMMITTED) {
+		answer_committed(a);
+		return;
+	}
 	if (a->kind != QUERY)
 		make_list(a);
 	for (i = 0; i < a->n && a->kind == QUERY; i++) {
@@ -194,6 +219,13 @@ int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list,
 {
 	assert(k && n && timeout_ms > 0);
 	return submit(h, answer_new(QUERY, k, list, n), done, owner);
+}
+
+int helper_query_committed(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
+			   int timeout_ms, helper_done_fn *done, void *owner)
+{
+	assert(k && n && timeout_ms > 0);
+	return submit(h, answer_new(QUERY_COMMITTED, k, list, n), done, owner);
 }
 
 int helper_query_topics(struct helper *h, struct kafka *k, int timeout_ms, helper_done_fn *done,

@@ -15,10 +15,10 @@ enum kind {
 	ASSIGN,
 	REVOKE,
 	COMMIT,
-	OFFSETS,
 	CLOSED,
 	FAILURE,
 	QUERY, /* from here: of the helper */
+	QUERY_COMMITTED,
 	QUERY_TOPICS,
 	QUERY_PARTITIONS,
 	FREE

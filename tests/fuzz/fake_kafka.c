@@ -66,27 +66,6 @@ static void give_commit(struct answer *a)
 			      a->n, a->number);
 }
 
-static void give_offsets(struct answer *a)
-{
-	struct kafka *k = a->k;
-	struct place *p;
-	size_t i;
-
-	for (i = 0; i < a->n; i++) {
-		p = &cluster.places[place_find(a->list[i].topic, a->list[i].partition)];
-		a->list[i].offset = p->committed[k->group] < 0 ? -1001 : p->committed[k->group];
-		free((void *)a->list[i].metadata.data);
-		a->list[i].metadata =
-			kgp_bytes(strdup(p->metadata[k->group]), strlen(p->metadata[k->group]));
-		if (a->outcome == ANSWER_PART && i % 2 == 0)
-			a->list[i].error = "UNSTABLE_OFFSET_COMMIT";
-	}
-	k->handler->on_offsets(
-		k->owner,
-		a->outcome == ANSWER_ERROR || a->outcome == ANSWER_REBALANCE ? "_TIMED_OUT" : NULL,
-		a->list, a->n, a->number);
-}
-
 static void give_failure(struct answer *a)
 {
 	struct kafka *k = a->k;
@@ -105,8 +84,6 @@ static void give(struct answer *a)
 		give_group_event(a);
 	else if (a->kind == COMMIT)
 		give_commit(a);
-	else if (a->kind == OFFSETS)
-		give_offsets(a);
 	else if (a->kind == FAILURE)
 		give_failure(a);
 	else
@@ -285,13 +262,6 @@ int kafka_commit(struct kafka *k, const struct kafka_tp *list, size_t n, uint64_
 	}
 	answer_new(COMMIT, k, list, n)->number = number;
 	cluster.n_commits++;
-	return 0;
-}
-
-int kafka_request_offsets(struct kafka *k, const struct kafka_tp *list, size_t n, uint64_t request,
-			  int timeout_ms)
-{
-	answer_new(OFFSETS, k, list, n)->number = request;
 	return 0;
 }
 
