@@ -102,6 +102,7 @@ struct group {
 	bool closing;	    /* librdkafka closes the handle */
 	bool close_started; /* what was marked is committed, partitions are gone */
 	bool failed;	    /* a fatal error: the tick frees the handle */
+	bool timed_out;	    /* the handle's session with the coordinator, once at least */
 	char client_id[256];
 	int64_t retry_ms;	 /* of BACKOFF; 0: none */
 	uint64_t final_since_us; /* when the final commit began */

@@ -38,6 +38,7 @@ enum {
 	LEAVE_MS = 300,		   /* from its answer until librdkafka has said that it leaves */
 	CLOSE_MS = 8000,	   /* for librdkafka to close; then it is destroyed without */
 	RETRY_MS = 5000,	   /* after a fatal error other than fencing */
+	GHOST_MS = 100,		   /* after fencing ourselves */
 	FINAL_COMMIT_US = 5000000, /* a release waits so long for its commit at most */
 };
 
@@ -550,13 +551,18 @@ static int length_without_count(const char *text)
 	return count ? (int)(count - text) : (int)strlen(text);
 }
 
-/* In the classic protocol a try fences the other; with KIP-848 it only asks whether the place is
- * free, which it is soon when the other was ourselves before a crash. */
+/*
+ * In the classic protocol a try fences the other; with KIP-848 it only asks whether the place is
+ * free, which it is soon when the other was ourselves before a crash. A member whose session timed
+ * out joins again, and a coordinator that comes back may have heard it twice: the first of the two
+ * is then fenced, and the other member is our own ghost. Should it be a real one after all, we are
+ * fenced once more, and wait.
+ */
 static int64_t retry_after(const struct group *g, enum kafka_error_class class)
 {
-	return class == KAFKA_ERROR_FENCED && !config_group_is_kip848(g->config)
-		       ? g->running.value[KGP_SETTING_SESSION_TIMEOUT]
-		       : RETRY_MS;
+	if (class != KAFKA_ERROR_FENCED || config_group_is_kip848(g->config))
+		return RETRY_MS;
+	return g->timed_out ? GHOST_MS : g->running.value[KGP_SETTING_SESSION_TIMEOUT];
 }
 
 static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *topic,
@@ -590,6 +596,10 @@ static void on_log(void *owner, int level, const char *facility, const char *tex
 {
 	bool told = !strcmp(facility, "FAIL") || !strcmp(facility, "ERROR"); /* by an event */
 	struct log_about where = about(owner);
+	struct group *g = owner;
+
+	if (!strcmp(facility, "SESSTMOUT"))
+		g->timed_out = true;
 
 	log_write(level > LOG_WARNING || told ? LOG_DEBUG : LOG_INFO, &where, "librdkafka: %s: %s",
 		  facility, text);
@@ -661,7 +671,7 @@ static void join(struct group *g)
 
 	g->retry_ms = 0;
 	g->failed = g->leaving = g->reassign = g->lost = g->closing = g->close_started =
-		g->commit.suspended = false;
+		g->timed_out = g->commit.suspended = false;
 	g->running = g->agreement.group;
 	if (cluster_start_helper(g->cluster) || open_handle(g, why, sizeof(why))) {
 		g->retry_ms = RETRY_MS;

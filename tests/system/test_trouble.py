@@ -2,10 +2,11 @@
 """Trouble with Kafka is a state with a text, in status, in the log and on the error stream; it is
 tried again, and never the end of the daemon."""
 import os
+import time
 
 import pytest
 
-from harness.broker import (API_FETCH, API_FIND_COORDINATOR, API_JOIN_GROUP,
+from harness.broker import (API_FETCH, API_FIND_COORDINATOR, API_HEARTBEAT, API_JOIN_GROUP,
                             API_OFFSET_FETCH)
 from harness.protocol import ERROR_NAMES
 
@@ -116,6 +117,30 @@ def test_a_refused_group_is_a_state_with_kafkas_reason_and_heals(scene, api_key,
     assert wait_state(scene, "failed", "joining")["text"]
     scene.broker.mend()
     client.wait_claims([(topic, 0)], timeout_s=30)
+
+
+@mock("faults are the mock's")
+@pytest.mark.parametrize("session_s, was_away", [(10, True), (5, False)])
+def test_a_member_fenced_by_its_own_ghost_comes_back_at_once(scene, session_s, was_away):
+    """After its session timed out the other member can only be itself; otherwise it waits."""
+    topic = scene.topic(1)
+    scene.daemon(group={"session.timeout": f"{session_s}s", "kafka.reconnect.backoff.max.ms": 500})
+    client = scene.consumer(topic)
+    client.wait_claims([(topic, 0)])
+    if was_away:
+        scene.broker.down()
+        scene.wait_for(lambda: "SESSTMOUT" in scene.daemons[0].log(), 25, "the session times out")
+        scene.broker.fail(API_JOIN_GROUP, "FENCED_INSTANCE_ID", 1)
+        scene.broker.up()
+    else:
+        scene.broker.fail(API_HEARTBEAT, "FENCED_INSTANCE_ID", 1)
+    client.wait_error("FENCED", timeout_s=20)
+    fenced = time.monotonic()
+    scene.wait_for(lambda: client.states[-1].state == "failed", 5, "it is left")
+    scene.wait_for(lambda: client.states[-1].state == "joining", 20, "it is tried again")
+    waited = time.monotonic() - fenced
+    assert waited < session_s / 2 if was_away else waited > session_s / 2
+    client.wait_claims([(topic, 0)], timeout_s=20)
 
 
 @mock("faults are the mock's")
