@@ -16,6 +16,7 @@
 #include "daemon/group.h"
 #include "daemon/log.h"
 #include "daemon/pattern.h"
+#include "daemon/ready.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -126,13 +127,15 @@ static const char *level_name(int level)
 static void put_daemon(struct kgp_buf *b, const struct daemon *d)
 {
 	kgp_put_str(b, kgp_text("daemon"));
-	kgp_put_map(b, 11);
+	kgp_put_map(b, 12);
 	put_text(b, "name", d->config->name);
 	put_text(b, "software", "kgroupd/" KGROUPD_VERSION);
 	put_text(b, "librdkafka", kafka_library_version());
 	put_number(b, "pid", getpid());
 	put_number(b, "uptime_s", (int64_t)((now_us() - d->start_us) / 1000000));
 	put_text(b, "state", d->draining ? "draining" : "running");
+	kgp_put_str(b, kgp_text("ready"));
+	kgp_put_bool(b, ready_daemon(d));
 	put_number(b, "rss_bytes", (int64_t)d->rss_bytes);
 	put_number(b, "memory_limit_bytes", (int64_t)d->config->memory_limit_bytes);
 	put_number(b, "n_connections", d->n_connections);
@@ -282,13 +285,15 @@ static void put_group(struct kgp_buf *b, const struct group *g)
 	const char *topics[GROUP_MAX_TOPICS], *text, *state = group_get_state(g, &text);
 	size_t i, n = group_get_topics(g, topics, sizeof(topics) / sizeof(*topics));
 	struct consumer *c;
+	char why[640];
 
-	kgp_put_map(b, 24);
+	kgp_put_map(b, 25);
 	put_text(b, "name", group_get_name(g));
 	put_text(b, "group_id", g->config->group_id);
 	put_text(b, "cluster", g->cluster->config->name);
 	put_text(b, "state", state);
 	put_text(b, "text", text);
+	put_text(b, "not_ready", ready_group(g, why, sizeof(why)) ? NULL : why);
 	put_group_settings(b, g);
 	put_group_figures(b, g);
 	put_text(b, "last_error", *g->error ? g->error : NULL);

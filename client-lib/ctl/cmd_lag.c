@@ -41,6 +41,7 @@ enum lag_column {
 	L_IN_FLIGHT,
 	L_HOLDER,
 	L_STATE,
+	L_VERDICT,
 };
 
 static const struct table_column columns[] = {
@@ -56,6 +57,7 @@ static const struct table_column columns[] = {
 	[L_IN_FLIGHT] = {"in-flight", TABLE_RIGHT},
 	[L_HOLDER] = {"holder", 0},
 	[L_STATE] = {"state", 0},
+	[L_VERDICT] = {"verdict", 0},
 	{NULL, 0},
 };
 
@@ -138,6 +140,7 @@ static void add_partition(struct table *table, const json_t *group, const json_t
 		  person_holder(holder, value_number(partition, "holder_pid", 0),
 				value_text(partition, "holder_name", "")));
 	table_set(table, L_STATE, value_text(partition, "state", ""));
+	table_set(table, L_VERDICT, value_text(partition, "progress", ""));
 }
 
 static void add_group(struct table *table, const json_t *group)

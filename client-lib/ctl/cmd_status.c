@@ -98,9 +98,12 @@ static void print_texts(const struct ctl *ctl, json_t *elements)
 	json_array_foreach(elements, i, element)
 	{
 		const char *text = value_text(element, "text", "");
+		const char *why = value_text(element, "not_ready", "");
 
 		if (*text)
 			printf("%s: %s\n", value_text(element, "name", "-"), text);
+		else if (*why)
+			printf("%s: not ready: %s\n", value_text(element, "name", "-"), why);
 		print_last_error(element, text);
 		print_remedy(ctl, element);
 	}
