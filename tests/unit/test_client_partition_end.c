@@ -11,6 +11,7 @@ static void test_release_drops_the_unread_and_marks_count_until_the_end(void **s
 	struct kg_partition *one, *zero;
 	struct kg_consumer *c = open_with_two(f, &one, &zero);
 	struct kg_message m;
+	int64_t high;
 
 	fake_put_messages(f, 1, 7, 100, 3, 8);
 	fake_put_messages(f, 2, 8, 100, 2, 8);
@@ -23,6 +24,8 @@ static void test_release_drops_the_unread_and_marks_count_until_the_end(void **s
 	process(c);
 	assert_int_equal(*(const char *)m.value, 100); /* still in hand */
 	expect_none(one, KG_ERR_RELEASED);
+	assert_int_equal(kg_partition_get_high_water_mark(one, &high, 0), KG_ERR_RELEASED);
+	assert_int_equal(kg_partition_get_high_water_mark(zero, NULL, 0), KG_ERR_ARGUMENT);
 	assert_true(fake_is_silent(f)); /* 100 is not marked */
 	assert_int_equal(kg_partition_mark(one, 100, NULL), 0);
 	process(c);
@@ -369,6 +372,7 @@ static void test_the_consumers_close_ends_all_and_handles_outlive_it(void **stat
 	struct kg_partition *one, *zero, *none;
 	struct kg_consumer *c = open_with_two(f, &one, &zero);
 	struct kg_message m;
+	int64_t high;
 
 	fake_put_messages(f, 1, 7, 100, 3, 8);
 	fake_send(f);
@@ -382,6 +386,7 @@ static void test_the_consumers_close_ends_all_and_handles_outlive_it(void **stat
 	assert_int_equal(kg_partition_mark(one, 101, NULL), KG_ERR_CLOSED);
 	expect_none(one, KG_ERR_CLOSED);
 	expect_none(zero, KG_ERR_CLOSED);
+	assert_int_equal(kg_partition_get_high_water_mark(zero, &high, 0), KG_ERR_CLOSED);
 	assert_int_equal(kg_partition_close(one), 0);
 	assert_int_equal(kg_consumer_next_partition(c, &none), KG_ERR_CLOSED);
 	assert_int_equal(kg_consumer_close(c), 0);

@@ -92,11 +92,12 @@ int kg_partition_get_high_water_mark(struct kg_partition *p, int64_t *high, int 
 	if (r)
 		return r;
 	c = p->consumer;
-	if (!high)
+	r = consumer_check_open(c);
+	if (!r && !high)
 		r = error_set(&c->error, KG_ERR_ARGUMENT, "high may not be NULL");
-	else if (p->ended)
+	if (!r && p->ended)
 		r = error_set(&c->error, KG_ERR_RELEASED, "the partition is not held any more");
-	else
+	if (!r)
 		r = high_of(c, p->public.topic, p->public.partition, high, timeout_ms, &c->error);
 	return keep_error(p, r);
 }
