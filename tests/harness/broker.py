@@ -36,11 +36,12 @@ class Mock:
 
     is_mock = True
 
-    def __init__(self, builddir):
+    def __init__(self, builddir, n_brokers=1):
         self.directory = tempfile.mkdtemp(prefix="kgroup-mock-")
         program = Path(builddir) / "client-lib/ctl/mock/kgroup-mock"
         self.process = subprocess.Popen(
-            [program, "--stdin", "--with-parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [program, "--stdin", "--with-parent", "--brokers", str(n_brokers)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, bufsize=1, env=dict(os.environ, **newest_librdkafka(self.directory)))
         word, self.bootstrap = self._line().split()
         assert word == "bootstrap"
@@ -70,6 +71,13 @@ class Mock:
         """The next n requests of this kind are answered with the error."""
         self.hurt.add(api_key)
         self.tell("errors", api_key, n, error)
+
+    def fail_counted(self, api_key, error, n=1):
+        """As fail(), but errors_left() tells how many were met; only that takes them away."""
+        self.tell("broker-errors", MOCK_BROKER, api_key, n, error)
+
+    def errors_left(self, api_key):
+        return int(self.tell("errors-left", MOCK_BROKER, api_key).removeprefix("count="))
 
     def down(self):
         self.is_down = True

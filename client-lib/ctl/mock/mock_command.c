@@ -186,6 +186,39 @@ static int do_clear_errors(struct mock_cluster *cluster, char **words, struct an
 	return 0;
 }
 
+/* Of one broker, whose errors can be counted down; they stay until they were met. */
+static int do_broker_errors(struct mock_cluster *cluster, char **words, struct answer *answer)
+{
+	rd_kafka_resp_err_t err, refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+	int32_t broker;
+	int api_key, n, i;
+
+	if (parse_broker(words[0], &broker, answer) < 0 ||
+	    parse_number(words[1], 0, MAX_API_KEY, &api_key, answer) < 0 ||
+	    parse_number(words[2], 1, MAX_ERRORS, &n, answer) < 0 ||
+	    parse_error(words[3], &err, answer) < 0)
+		return -EINVAL;
+	for (i = 0; i < n && !refused; i++)
+		refused = rd_kafka_mock_broker_push_request_error_rtts(cluster->brokers, broker,
+								       (int16_t)api_key, 1, err, 0);
+	return refuse(answer, refused);
+}
+
+static int do_errors_left(struct mock_cluster *cluster, char **words, struct answer *answer)
+{
+	rd_kafka_resp_err_t err;
+	int32_t broker;
+	size_t n = 0;
+	int api_key;
+
+	if (parse_broker(words[0], &broker, answer) < 0 ||
+	    parse_number(words[1], 0, MAX_API_KEY, &api_key, answer) < 0)
+		return -EINVAL;
+	err = rd_kafka_mock_broker_error_stack_cnt(cluster->brokers, broker, (int16_t)api_key, &n);
+	say(answer, "count=%zu", n);
+	return refuse(answer, err);
+}
+
 static int do_topic_error(struct mock_cluster *cluster, char **words, struct answer *answer)
 {
 	rd_kafka_resp_err_t err;
@@ -237,6 +270,8 @@ static const struct command {
 	{"rtt", "BROKER MS", 2, do_rtt},
 	{"errors", "APIKEY COUNT ERROR", 3, do_errors},
 	{"clear-errors", "APIKEY", 1, do_clear_errors},
+	{"broker-errors", "BROKER APIKEY COUNT ERROR", 4, do_broker_errors},
+	{"errors-left", "BROKER APIKEY", 2, do_errors_left},
 	{"topic-error", "TOPIC ERROR", 2, do_topic_error},
 	{"leader", "TOPIC PARTITION BROKER", 3, do_leader},
 	{"coordinator", "GROUP BROKER", 2, do_coordinator},
