@@ -20,6 +20,7 @@
 #include <string.h>
 
 enum { MOST_WAITING = 1024, RETRY_FIRST_MS = 100, RETRY_MOST_MS = 5000, STUCK_US = 30000000 };
+enum { SUSPENDED_US = 5000000 }; /* a rebalance that we hear nothing of in that time is over */
 
 bool commit_is_idle(const struct group *g)
 {
@@ -280,8 +281,9 @@ void commit_give_up(struct group *g)
 
 void commit_tick(struct group *g)
 {
-	/* The rebalance that it was refused for may be over, or never have been. */
-	if (g->commit.suspended && now_us() - g->commit.suspended_us > STUCK_US)
+	/* The rebalance that it was refused for may be over, or never have been: one more refusal
+	 * costs nothing. */
+	if (g->commit.suspended && now_us() - g->commit.suspended_us > SUSPENDED_US)
 		g->commit.suspended = false;
 	if (!g->commit.in_flight || now_us() - g->commit.started_us < STUCK_US)
 		return;
