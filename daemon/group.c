@@ -29,7 +29,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPEAT_US = 60000000 }; /* the same error is logged again after so long */
+enum {
+	REPEAT_US = 60000000, /* the same error is logged again after so long */
+	QUIET_US = 10000000,  /* an error that nothing else heals is over when it came no more */
+};
 
 /* ---- birth and death ------------------------------------------------------------------------- */
 
@@ -267,6 +270,8 @@ void group_on_error(struct group *g, unsigned code, const char *context, const c
 		interest->error_us = repeated ? interest->error_us : now_us();
 	}
 	g->n_errors++;
+	if (!hidden)
+		g->error_seen_us = now_us();
 	if (repeated || hidden)
 		return;
 	g->error_us = now_us();
@@ -282,6 +287,14 @@ void group_on_error(struct group *g, unsigned code, const char *context, const c
 			consumer_send_error(c, code, context, topic, partition, text);
 	if (g->state != GROUP_JOINED)
 		tell_state(g);
+}
+
+/* One of Kafka's own that is none of ours to heal: it lasts as long as it comes. */
+static void heal_when_quiet(struct group *g)
+{
+	if (g->error_code == KGP_E_KAFKA && g->state == GROUP_JOINED &&
+	    now_us() - g->error_seen_us > QUIET_US)
+		group_clear_error(g);
 }
 
 /* ---- consumers ------------------------------------------------------------------------------- */
@@ -341,4 +354,5 @@ void group_tick(struct group *g)
 	group_heal_stalls(g);
 	listing_tick(g);
 	commit_tick(g);
+	heal_when_quiet(g);
 }

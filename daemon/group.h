@@ -126,8 +126,9 @@ struct group {
 	char error[512];		     /* the last one, for people; "" = none */
 	char error_topic[KGP_MAX_TOPIC + 1]; /* that it belongs to; "": none */
 	unsigned error_code;		     /* of it, while it lasts; 0: healed */
-	uint64_t error_us;
-	uint64_t n_heals; /* of fetchers that stood still */
+	uint64_t error_us;		     /* when it was last told */
+	uint64_t error_seen_us;		     /* when it last came, told or not */
+	uint64_t n_heals;		     /* of fetchers that stood still */
 	uint64_t n_errors, n_rebalances, n_resets, n_commits, n_commits_failed;
 	uint64_t joined_us;
 };

@@ -163,9 +163,21 @@ static void on_error(struct partition *p, const struct kafka_message *m)
 		membership_on_range_error(p);
 		return;
 	}
+	p->failing = true;
 	group_on_error(p->group,
 		       m->error_class == KAFKA_ERROR_TOPIC ? KGP_E_UNKNOWN_TOPIC : KGP_E_KAFKA,
 		       "partition", p->topic, p->id, "%s", m->error);
+}
+
+/* Its messages come again. Errors of other kinds come as long as they last: group_tick() sees their
+ * end. */
+static void on_healed(struct partition *p)
+{
+	struct group *g = p->group;
+
+	p->failing = false;
+	if (g->error_code == KGP_E_UNKNOWN_TOPIC && !strcmp(g->error_topic, p->topic))
+		group_clear_error(g);
 }
 
 /* Keeps what may be handed out, in order, and throws the rest away. */
@@ -188,6 +200,8 @@ static size_t filter(struct partition *p, struct kafka_message *m, size_t n)
 	}
 	if (kept)
 		offsets_on_popped(&p->offsets, p->next - 1);
+	if (kept && p->failing && !m[n - 1].error)
+		on_healed(p);
 	return kept;
 }
 

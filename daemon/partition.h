@@ -55,6 +55,7 @@ struct partition {
 	uint64_t healed_us;  /* when its fetcher was last started again where it was */
 	uint64_t doubted_us; /* since when its offset is beyond the end of the log; 0: it is not */
 	bool told;	     /* librdkafka's assignment has it */
+	bool failing;	     /* it told an error, and no message since */
 	bool healing;	     /* its offset was not in the log: its ends are asked for */
 	int64_t position;    /* of librdkafka, as last seen while idle */
 	uint64_t position_since_us;
