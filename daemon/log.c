@@ -50,7 +50,7 @@ int log_get_level(void)
 }
 
 /* At most this many fields beside MESSAGE and PRIORITY. */
-enum { N_FIELDS = 9, FIELD_SIZE = 320 };
+enum { N_FIELDS = 10, FIELD_SIZE = 320 };
 
 struct fields {
 	char text[N_FIELDS][FIELD_SIZE];
@@ -80,7 +80,7 @@ static void add_number(struct fields *f, const char *name, long value)
 
 static void send_to_journal(int level, const struct log_about *about, const char *message)
 {
-	char text[2200], code[24];
+	char text[2200], code[24], id[40];
 	struct fields f = {.n = 0};
 	struct iovec iov[N_FIELDS + 1];
 
@@ -95,6 +95,8 @@ static void send_to_journal(int level, const struct log_about *about, const char
 		add_number(&f, "KGROUP_CLIENT_UID", about->peer ? (long)about->peer->uid : -1);
 		snprintf(code, sizeof(code), "KG-%04u", about->code);
 		add_field(&f, "KGROUP_CODE", about->code ? code : NULL);
+		snprintf(id, sizeof(id), LOG_MESSAGE_ID "%04x", about->code & 0xffff);
+		add_field(&f, "MESSAGE_ID", about->code ? id : NULL);
 	}
 	memcpy(iov, f.iov, sizeof(f.iov));
 	iov[f.n].iov_base = text;

@@ -17,6 +17,10 @@ struct log_about {
 	unsigned code; /* enum kgp_error_code */
 };
 
+/* MESSAGE_ID of lines with a code; the code's four hexadecimal digits follow. systemd/gen-catalog
+ * reads it here. */
+#define LOG_MESSAGE_ID "1b25ba669dab4c04a4f7e9a9b2da"
+
 #define LOG_ABOUT(...) (&(struct log_about){__VA_ARGS__})
 
 void log_open(enum config_log_target target);

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""kgroupd as the machine's service. To a Scene it is a daemon among its daemons: who makes peers by
+the scene reaches the socket of this unit.
+"""
+from pathlib import Path
+
+from harness.daemon import write_config
+
+START_TIMEOUT_S = 30
+
+
+class Service:
+    def __init__(self, machine, hub, directory, instance=""):
+        self.machine, self.hub, self.directory = machine, hub, Path(directory)
+        at, dash = (f"@{instance}", f"-{instance}") if instance else ("", "")
+        self.unit, self.socket_unit = f"kgroupd{at}.service", f"kgroupd{at}.socket"
+        self.config_inside = f"/etc/kgroupd/{instance or 'kgroupd'}.conf"
+        self.socket_inside = f"/run/kgroupd{dash}/kgroupd.sock"
+        self.socket_path = str(machine.path(self.socket_inside))
+        self.log_file = self.directory / "log"
+        self.dropins = []
+
+    # ---- what it is made of ----
+
+    def configure(self, sections):
+        """Sections of scene.config(); where it listens and logs is the unit's business."""
+        daemon = {k: v for k, v in sections["daemon"].items()
+                  if k not in ("socket.path", "socket.mode", "log.target")}
+        write_config(self.machine.path(self.config_inside), {**sections, "daemon": daemon})
+        return self
+
+    def drop_in(self, text, unit=None):
+        folder = f"/etc/systemd/system/{unit or self.unit}.d"
+        self.machine.write(f"{folder}/test.conf", text)
+        self.dropins.append(folder)
+        self.machine.systemctl("daemon-reload")
+        return self
+
+    # ---- what is done to it ----
+
+    def listen(self):
+        self.machine.systemctl("start", self.socket_unit)
+        return self
+
+    def start(self):
+        self.machine.systemctl("start", self.unit)
+        return self
+
+    def restart(self):
+        self.machine.systemctl("restart", self.unit)
+
+    def stop(self):
+        self.machine.systemctl("stop", self.unit)
+
+    def kill(self, signal):
+        self.machine.systemctl("kill", f"--signal={signal}", "--kill-whom=main", self.unit)
+
+    # ---- what is known of it ----
+
+    def show(self, *properties):
+        return self.machine.show(self.unit, *properties)
+
+    def state(self):
+        return self.show("ActiveState")
+
+    def pid(self):
+        return int(self.show("MainPID"))
+
+    def status_text(self):
+        return self.show("StatusText")
+
+    def wait_state(self, wanted, timeout_s=START_TIMEOUT_S):
+        self.hub.wait_for(lambda: self.state() == wanted, timeout_s, f"{self.unit} {wanted}")
+        return self
+
+    def wait_pid_other_than(self, pid, timeout_s=START_TIMEOUT_S):
+        """Ready again, as another process."""
+        def is_new():
+            state, now = self.show("ActiveState", "MainPID")
+            return state == "active" and int(now) not in (0, pid)
+        self.hub.wait_for(is_new, timeout_s, f"{self.unit} with another pid than {pid}")
+
+    def log(self):
+        return self.machine.journal("-u", self.unit, "-o", "cat")
+
+    def wait_log(self, text, timeout_s=15):
+        self.hub.wait_for(lambda: text in self.log(), timeout_s, f"{text!r} in the journal")
+
+    # ---- the end ----
+
+    def close(self):
+        """As it was before; the journal of the test stays readable for the report."""
+        self.log_file.write_text(self.machine.journal("-u", self.unit, "-o", "short-precise"),
+                                 encoding="utf-8")
+        self.machine.systemctl("stop", self.socket_unit, self.unit)
+        self.machine.systemctl("reset-failed", self.socket_unit, self.unit, check=False)
+        for inside in [*self.dropins, self.config_inside, str(Path(self.socket_inside).parent)]:
+            self.machine.remove(inside)
+        self.machine.run("systemd-tmpfiles", "--create", "kgroupd.conf")
+        self.machine.systemctl("daemon-reload")
+        self.machine.run("journalctl", "--rotate", "--vacuum-time=1s")
