@@ -15,8 +15,10 @@ from harness import Kafka, Scene  # noqa: E402  the path comes first
 from machine import Machine  # noqa: E402
 from service import Service  # noqa: E402
 from system.conftest import (  # noqa: E402, F401  pytest finds them here by their names
-    bounded, builddir, pytest_configure, pytest_runtest_makereport, pytest_unconfigure, witness)
+    bounded, builddir, pytest_runtest_makereport, pytest_unconfigure, witness)
+from system import conftest as system  # noqa: E402
 
+FIGURES = pytest.StashKey()  # lines that the report ends with: what was measured
 WITHOUT_ROOT = "a systemd boots in namespaces, and that needs root"
 
 
@@ -24,7 +26,14 @@ def pytest_addoption(parser):
     parser.addoption("--builddir", default=str(TESTS.parent / "build"), help="meson's folder")
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_configure(config):
+    system.pytest_configure(config)
+    config.stash[FIGURES] = []
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash[FIGURES]:
+        terminalreporter.write_line(line)
     n = len(terminalreporter.stats.get("skipped", []))
     if n and os.geteuid() != 0:
         terminalreporter.write_line(f"{n} skipped: {WITHOUT_ROOT}")

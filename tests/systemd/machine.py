@@ -97,7 +97,8 @@ class Machine:
 
     def cursor(self):
         """Where the journal ends now, for what is to be read behind it."""
-        return self.run("journalctl", "--sync", "-n1", "--show-cursor").rsplit("-- cursor: ", 1)[-1].strip()
+        self.run("journalctl", "--sync")
+        return self.journal("-n1", "--show-cursor").rsplit("-- cursor: ", 1)[-1].strip()
 
     # ---- files ----
 
