@@ -29,7 +29,9 @@ class Service:
         """Sections of scene.config(); where it listens and logs is the unit's business."""
         daemon = {k: v for k, v in sections["daemon"].items()
                   if k not in ("socket.path", "socket.mode", "log.target")}
-        write_config(self.machine.path(self.config_inside), {**sections, "daemon": daemon})
+        file = self.machine.path(self.config_inside)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_config(file, {**sections, "daemon": daemon})
         return self
 
     def drop_in(self, text, unit=None):

@@ -117,14 +117,27 @@ def test_a_group_may_be_kept_from_who_may_connect(scene, service, users):
     assert "KG-0010" in words and "allow.users" in words
 
 
-def test_the_daemon_writes_its_own_folder_only(scene, service):
-    """What ProtectSystem= and the user leave: tried from inside of its mounts, as its user."""
+def test_status_names_the_unit_of_a_program(scene, service, users):
+    """The daemon does not see other users' processes; kgroupctl looks for itself."""
+    machine, topic = service.machine, filled_topic(scene)
+    service.listen()
+    machine.run("systemd-run", "--unit=billing-7", "--uid=billing", KGROUPCTL, "consume", "g", topic)
+    try:
+        scene.wait_for(lambda: "billing-7" in machine.run(KGROUPCTL, "lag", "g", check=False)[1],
+                       30, "the unit's name")
+    finally:
+        machine.systemctl("stop", "billing-7")
+
+
+def test_the_daemon_writes_its_own_folder_only(service):
+    """What the unit leaves: tried from inside of its mounts, as its user, where all others may."""
     service.listen().start()
-    machine, pid = service.machine, service.pid()
-    inside = ["nsenter", "--target", pid, "--mount", "runuser", "-u", "kgroupd", "--"]
+    machine = service.machine
+    machine.run("install", "-d", "-m", "1777", "/var/open", "/srv/open")
+    inside = ["nsenter", "--target", service.pid(), "--mount", "runuser", "-u", "kgroupd", "--"]
     machine.run(*inside, "touch", "/run/kgroupd/probe")
-    for folder in ("/etc", "/etc/kgroupd", "/usr", "/var", "/home", "/run", "/root"):
-        status, _ = machine.run(*inside, "touch", f"{folder}/probe", check=False)
-        assert status != 0, folder
+    for folder in ("/var/open", "/srv/open", "/etc/kgroupd", "/run"):
+        status, words = machine.run(*inside, "touch", f"{folder}/probe", check=False)
+        assert status != 0, f"{folder} {words}"
     status, words = machine.run(*inside, "ls", "/proc/1", check=False)
     assert status != 0, words

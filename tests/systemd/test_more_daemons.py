@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""More than the one daemon: kgroupd@NAME beside it, and a developer's own without root."""
+import pytest
+
+from service import Service
+
+DEVELOPER = "dev"
+RUNTIME = "/run/dev"  # their $XDG_RUNTIME_DIR
+
+
+# ---- kgroupd@NAME -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(machine, scene, service):
+    """kgroupd@second, beside kgroupd; both read the scene's group, as two hosts would."""
+    made = Service(machine, scene.hub, scene.directory, instance="second")
+    made.configure(scene.config(daemon={"name": "second"}))
+    scene.daemons.append(made)
+    return made
+
+
+def test_two_daemons_live_side_by_side(scene, service, second):
+    """Each with its own socket, state and place in the group; one ends, the other does not mind."""
+    topic = scene.topic(2)
+    service.listen()
+    second.listen()
+    peers = [scene.peer("lib", topic, daemon=one) for one in (service, second)]
+    scene.wait_for(lambda: [len(peer.places()) for peer in peers] == [1, 1], 40, "one each")
+    assert service.socket_path != second.socket_path
+    for folder in ("/run/kgroupd", "/run/kgroupd-second"):
+        scene.wait_for(service.machine.path(f"{folder}/state").exists, 10, f"{folder}/state")
+    pid = second.pid()
+    service.restart()
+    service.machine.systemctl("stop", service.socket_unit)
+    assert (second.state(), second.pid()) == ("active", pid)
+    scene.witness.fill(topic, peers[1].places()[0][1], 3)
+    peers[1].wait_messages(3)
+
+
+# ---- systemctl --user -------------------------------------------------------------------------------
+
+
+class UserService(Service):
+    """The same units' names, in the manager of a user."""
+
+    def __init__(self, machine, hub, directory):
+        super().__init__(machine, hub, directory)
+        self.config_inside = f"/home/{DEVELOPER}/.config/kgroupd/kgroupd.conf"
+        self.socket_inside = f"{RUNTIME}/kgroupd/kgroupd.sock"
+        self.socket_path = str(machine.path(self.socket_inside))
+
+    def systemctl(self, *words):
+        return self.machine.run("runuser", "-u", DEVELOPER, "--", "env",
+                                f"XDG_RUNTIME_DIR={RUNTIME}", "systemctl", "--user", *words)
+
+    def listen(self):
+        self.systemctl("start", self.socket_unit)
+        return self
+
+    def restart(self):
+        self.systemctl("restart", self.unit)
+
+    def show(self, *properties):
+        values = self.systemctl("show", self.unit, "--value",
+                                *(f"--property={name}" for name in properties)).splitlines()
+        return values if len(values) > 1 else values[0]
+
+    def log(self):
+        return self.machine.journal("--after-cursor", self.born, "-t", "kgroupd", "-o", "cat")
+
+    def close(self):
+        self.systemctl("stop", self.socket_unit, self.unit)
+
+
+@pytest.fixture
+def own(machine, scene):
+    """A developer with a manager of their own, as logging in starts it."""
+    machine.run("useradd", "--create-home", DEVELOPER)
+    machine.run("systemd-run", "--unit=dev-manager", f"--uid={DEVELOPER}", "-p", "Delegate=yes",
+                "-p", "Type=notify", "-p", "RuntimeDirectory=dev", "-p", "RuntimeDirectoryMode=0700",
+                "-E", f"XDG_RUNTIME_DIR={RUNTIME}", "-E", f"HOME=/home/{DEVELOPER}",
+                "/lib/systemd/systemd", "--user")
+    made = UserService(machine, scene.hub, scene.directory)
+    made.configure(scene.config())
+    scene.daemons.append(made)
+    yield made
+    made.close()
+    scene.daemons.remove(made)
+    machine.systemctl("stop", "dev-manager")
+    machine.run("userdel", "--remove", DEVELOPER)
+
+
+def test_a_developer_needs_no_root(scene, own):
+    """Socket activation, messages, a restart that finds the state again; nobody else gets in."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 3)
+    own.listen()
+    peer = scene.peer("lib", topic)
+    peer.wait_messages(3)
+    peer.mark_all()
+    scene.wait_committed(topic, 0, 3)
+    generation = scene.witness.generation(scene.group_id)
+    own.restart()
+    scene.witness.fill(topic, 0, 1, first=3)
+    peer.wait_messages(4)
+    assert scene.witness.generation(scene.group_id) == generation
+    assert own.machine.path(own.socket_inside).stat().st_mode & 0o777 == 0o600
+    status, _ = own.machine.run("runuser", "-u", "nobody", "--", "test", "-e", own.socket_inside,
+                                check=False)
+    assert status != 0
