@@ -361,8 +361,15 @@ def repeats(run):
                 seen[offset] = tenure
 
 
+def lowest_known(run, place, tenure):
+    """What may have stood when the tenure was given: between given_t and t nobody knows when."""
+    first = committed_before(run, place, tenure.given_t)
+    its = [c for c in run.commits[place] if tenure.given_t - SLACK_S < c.t <= tenure.t]
+    return first and min([first, *its], key=lambda c: c.value)
+
+
 def repeated_commits(run, place, tenure, seen):
-    known = committed_before(run, place, tenure.given_t)
+    known = lowest_known(run, place, tenure)
     if known is None or tenure.start < 0 or tenure.start >= known.value:
         return
     if is_excused(run, place, tenure.t, tenure.start):

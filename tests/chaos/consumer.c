@@ -8,11 +8,13 @@
  * consumer and the epoch, so that each value that Kafka ever had committed names the mark it came
  * from. SIGTERM ends it in good order; the exit status is 0 then, 69 when the daemon cannot be
  * reached at first (the driver starts it anew), 1 for anything else. With FORK_HOLDER in its
- * environment a forked child holds its descriptors and does nothing else.
+ * environment a forked child holds its descriptors and does nothing else; with STREAMS each
+ * partition is a stream of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -37,6 +39,8 @@ struct run {
 	const char *name;
 	long delay_us, mark_every;
 	int log_fd;
+	struct kg_partition *streams[MAX_PLACES]; /* owned; with STREAMS */
+	size_t n_streams;
 	struct place places[MAX_PLACES];
 	size_t n_places;
 };
@@ -201,6 +205,69 @@ static int consume(struct run *run)
 	return r;
 }
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static int add_streams(struct run *run)
+{
+	int r = 0;
+
+	while (run->n_streams < MAX_PLACES && r >= 0) {
+		r = kg_consumer_next_partition(run->consumer, &run->streams[run->n_streams]);
+		if (r <= 0)
+			return r;
+		run->n_streams++;
+	}
+	return r;
+}
+
+/* Each has a turn of one message. A stream that has ended is marked to what was handed out, which
+ * counts until its release is over. */
+static int take_turns(struct run *run)
+{
+	struct kg_message m;
+	size_t i = 0;
+	int r, more = 0;
+
+	while (i < run->n_streams && !stop_requested) {
+		const struct kg_claim *claim = kg_partition_get_claim(run->streams[i]);
+
+		r = kg_partition_next(run->streams[i], &m);
+		if (r > 0)
+			handle(run, &m);
+		more |= r > 0;
+		if (r >= 0) {
+			i++;
+			continue;
+		}
+		mark(run, place_of(run, claim->topic, claim->partition));
+		kg_partition_free(run->streams[i]);
+		run->streams[i] = run->streams[--run->n_streams];
+	}
+	return more;
+}
+
+static int consume_streams(struct run *run)
+{
+	struct pollfd fd = {.fd = kg_consumer_get_fd(run->consumer), .events = POLLIN};
+	int r = 0, timeout_ms;
+
+	while (r >= 0 && !stop_requested) {
+		timeout_ms = kg_consumer_get_timeout_ms(run->consumer);
+		fd.events = kg_consumer_get_events(run->consumer);
+		poll(&fd, 1, timeout_ms >= 0 && timeout_ms < 50 ? timeout_ms : 50);
+		r = kg_consumer_process(run->consumer);
+		if (r >= 0)
+			r = add_streams(run);
+		while (r >= 0 && take_turns(run))
+			r = add_streams(run);
+		write_news(run);
+		mark_all(run);
+	}
+	while (run->n_streams)
+		kg_partition_free(run->streams[--run->n_streams]);
+	return r;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static struct kg_options *make_options(char **argv)
@@ -211,7 +278,8 @@ static struct kg_options *make_options(char **argv)
 	if (kg_options_set(o, "socket", argv[1], &error) < 0 ||
 	    kg_options_set(o, "name", argv[4], &error) < 0 ||
 	    kg_options_set(o, "credit.messages", argv[7], &error) < 0 ||
-	    kg_options_set(o, "dwell.time", "1s", &error) < 0) {
+	    kg_options_set(o, "dwell.time", "1s", &error) < 0 ||
+	    (getenv("STREAMS") && kg_options_set(o, "mode", "partitions", &error) < 0)) {
 		fprintf(stderr, "%s\n", error.text);
 		exit(EX_USAGE);
 	}
@@ -264,7 +332,7 @@ int main(int argc, char **argv)
 		return EX_UNAVAILABLE;
 	if (getenv("FORK_HOLDER"))
 		leave_holder();
-	r = consume(&run);
+	r = getenv("STREAMS") ? consume_streams(&run) : consume(&run);
 	if (r < 0)
 		fprintf(stderr, "%s: ended: %s\n", run.name, kg_consumer_error(run.consumer)->text);
 	if (kg_consumer_close(run.consumer) < 0)

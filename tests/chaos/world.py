@@ -156,6 +156,8 @@ class Worker:
 
     def start(self, **environment):
         self.n_lives += 1
+        if self.in_c and self.index % 3 == 0:
+            environment = {"STREAMS": "yes", **environment}
         self.expected_end, self.began = False, time.monotonic()
         program = ([self.world.builddir / "tests/chaos/chaos-consumer"] if self.in_c
                    else [sys.executable, HERE / "consumer.py"])
