@@ -136,6 +136,22 @@ static bool lists_topic(const struct kafka_tp *list, size_t n, const char *topic
 	return false;
 }
 
+/*
+ * An assign that came before our answer to a revoke: librdkafka joins again without it when it
+ * hears of a topic of a new subscription meanwhile. The group has gone on, and what was to be
+ * released may be another member's by now; what is ours again starts anew, at the marks that are
+ * kept.
+ */
+static void drop_revoked(struct group *g)
+{
+	struct log_about where = about(g);
+
+	log_write(LOG_NOTICE, &where, "assigned before the release was over: it ends now");
+	commit_give_up(g);
+	g->owes = OWES_NOTHING;
+	remove_partitions(g, true, "rebalance");
+}
+
 static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 {
 	struct log_about where = about(owner);
@@ -147,6 +163,8 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 		kafka_assign(g->kafka, NULL, 0, kafka_is_cooperative(g->kafka));
 		return;
 	}
+	if (g->owes == OWES_UNASSIGN)
+		drop_revoked(g);
 	g->n_rebalances++;
 	g->cooperative = kafka_is_cooperative(g->kafka);
 	g->commit.suspended = false;
