@@ -17,7 +17,7 @@ N = 20  # messages written to each partition at a time
 PARTITIONS = 2
 STATES = {"connecting", "joining", "joined", "failed", "leaving", "idle"}
 API_HEARTBEAT, API_LEAVE_GROUP = 12, 13
-SAMPLE_S = 0.25
+SAMPLE_S, ANSWER_S = 0.25, 1.5  # whatever it waits for, it never stands still
 
 
 class Reader(Client):
@@ -237,7 +237,7 @@ def run(scene, lanes):
     for lane in lanes:
         sections.update(lane.sections())
     daemon = scene.daemon(**sections)
-    asking, sampled = scene.client(daemon, name="asking"), 0
+    asking, sampled, slowest = scene.client(daemon, name="asking"), 0, 0
     for lane in lanes:
         lane.daemon = daemon
     while any(lane.is_running for lane in lanes):
@@ -245,10 +245,12 @@ def run(scene, lanes):
         if time.monotonic() - sampled > SAMPLE_S:
             sampled = time.monotonic()
             status = asking.query("status")
+            slowest = max(slowest, time.monotonic() - sampled)
             for lane in lanes:
                 lane.sample(status)
         for lane in lanes:
             if lane.is_running:
                 lane.step()
         scene.hub.pump(0.02)
+    assert slowest < ANSWER_S, f"the daemon once took {slowest:.1f} s to tell its status"
     return {lane.name: lane.failure for lane in lanes}
