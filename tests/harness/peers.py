@@ -355,7 +355,7 @@ class LibPeer(Peer):
             try:
                 self.consumer.done(event.topic, event.partition)
             except KgError as error:
-                assert error.name == "NO_CLAIM", error  # it has ended meanwhile
+                assert error.name in ("NO_CLAIM", "CLOSED"), error  # it has ended meanwhile
 
     def _on_released(self, event):
         self.taken.append(("released", (event.topic, event.partition)))

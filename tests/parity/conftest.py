@@ -25,7 +25,6 @@ HOSTS = ["one daemon", "own daemons"]
 
 def pytest_addoption(parser):
     system.pytest_addoption(parser)
-    parser.addoption("--repeat", type=int, default=1, help="run each test so often")
 
 
 def pytest_configure(config):
@@ -33,18 +32,6 @@ def pytest_configure(config):
     for line in ("row(id): the row that the test belongs to, by its name",
                  "classic(why): not with --protocol consumer"):
         config.addinivalue_line("markers", line)
-
-
-def pytest_generate_tests(metafunc):
-    n = metafunc.config.getoption("--repeat")
-    if n > 1:
-        metafunc.fixturenames.append("round_number")
-        metafunc.parametrize("round_number", range(1, n + 1), indirect=True)
-
-
-@pytest.fixture
-def round_number(request):
-    return request.param
 
 
 def pytest_collection_modifyitems(config, items):
