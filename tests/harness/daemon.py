@@ -14,7 +14,7 @@ from pathlib import Path
 START_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 20
 # What no run may leave in its log, whatever the test was about.
-BROKEN = re.compile(r"(Address|Leak)Sanitizer|runtime error:|Assertion .* failed|stack smashing")
+BROKEN = re.compile(r"(Address|Leak|Thread)Sanitizer|runtime error:|Assertion .* failed|stack smashing")
 
 
 def write_config(path, sections):
@@ -38,6 +38,8 @@ class Daemon:
         self.socket_path = sections["daemon"]["socket.path"]
         self.env = dict(os.environ, RUNTIME_DIRECTORY=str(self.directory / "run"),
                         NOTIFY_SOCKET=str(self.directory / "notify"), **(env or {}))
+        if "KGROUP_TEST_PRELOAD" in os.environ:  # tests/tsan/run
+            self.env["LD_PRELOAD"] = os.environ["KGROUP_TEST_PRELOAD"]
         self.process, self.notify, self.status, self.words = None, None, "", []
         self.launcher = []  # a command that ends by executing what comes behind it
         (self.directory / "run").mkdir(exist_ok=True)

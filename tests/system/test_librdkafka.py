@@ -69,6 +69,8 @@ def test_partitions_that_are_paused_for_memory_go_on_when_there_is_some(scene):
     for partition in range(16):
         scene.witness.fill(topic, partition, 2000, 1000)
     daemon = scene.daemon(daemon={"memory.limit": "40MiB"})
+    if daemon.rss_bytes() > 30 << 20:
+        pytest.skip("a sanitizer's memory is not given back")
     client = scene.consumer(topic, options={"window": None})
     client.wait_claims([(topic, p) for p in range(16)])
     daemon.wait_log("paused [0-9]+ unread partitions")
