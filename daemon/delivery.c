@@ -62,6 +62,12 @@ static void account(struct turn *t, const struct kgp_record *r, uint64_t bytes)
 	c->delivered_messages++;
 	c->delivered_bytes += bytes;
 	offsets_on_sent(&p->offsets, r->offset);
+	if (r->offset > p->highest_sent) {
+		p->highest_sent = r->offset;
+	} else {
+		p->n_redelivered++;
+		p->group->n_redelivered++;
+	}
 	p->average_bytes = (p->average_bytes * 15 + bytes + 15) / 16;
 }
 

@@ -130,6 +130,7 @@ struct group {
 	uint64_t error_seen_us;		     /* when it last came, told or not */
 	uint64_t n_heals;		     /* of fetchers that stood still */
 	uint64_t n_errors, n_rebalances, n_resets, n_commits, n_commits_failed;
+	uint64_t n_redelivered; /* messages that a program of this host had been sent before */
 	uint64_t joined_us;
 };
 

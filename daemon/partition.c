@@ -44,7 +44,7 @@ struct partition *partition_new(struct group *g, const char *topic, int32_t id)
 	}
 	offsets_init(&p->offsets);
 	p->initial = KAFKA_OFFSET_NONE;
-	p->next = p->want = p->earliest = p->end = p->high = p->position = -1;
+	p->next = p->want = p->earliest = p->end = p->high = p->position = p->highest_sent = -1;
 	p->progress.position = p->progress.mark = -2; /* the first look sets the clocks */
 	p->average_bytes = 1024;
 	return p;

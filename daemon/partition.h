@@ -52,12 +52,14 @@ struct partition {
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
 	bool paused_for_memory;
-	uint64_t healed_us;  /* when its fetcher was last started again where it was */
-	uint64_t doubted_us; /* since when its offset is beyond the end of the log; 0: it is not */
-	bool told;	     /* librdkafka's assignment has it */
-	bool failing;	     /* it told an error, and no message since */
-	bool healing;	     /* its offset was not in the log: its ends are asked for */
-	int64_t position;    /* of librdkafka, as last seen while idle */
+	uint64_t healed_us;   /* when its fetcher was last started again where it was */
+	uint64_t doubted_us;  /* since when its offset is beyond the end of the log; 0: it is not */
+	bool told;	      /* librdkafka's assignment has it */
+	bool failing;	      /* it told an error, and no message since */
+	bool healing;	      /* its offset was not in the log: its ends are asked for */
+	int64_t position;     /* of librdkafka, as last seen while idle */
+	int64_t highest_sent; /* of all claims and epochs; -1: none */
+	uint64_t n_redelivered; /* messages sent at or below it */
 	uint64_t position_since_us;
 	bool idle; /* the queue ran empty: its position may be past control records */
 	struct kafka_message *carry; /* owned: taken but not sent, carry_at .. n_carry */

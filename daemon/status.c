@@ -275,6 +275,7 @@ static void put_group_figures(struct kgp_buf *b, const struct group *g)
 	put_number(b, "n_rebalances", (int64_t)g->n_rebalances);
 	put_number(b, "n_commits", (int64_t)g->n_commits);
 	put_number(b, "n_commits_failed", (int64_t)g->n_commits_failed);
+	put_number(b, "n_redelivered", (int64_t)g->n_redelivered);
 	put_number(b, "n_resets", (int64_t)g->n_resets);
 	put_number(b, "n_heals", (int64_t)g->n_heals);
 	put_number(b, "errors", (int64_t)g->n_errors);
@@ -287,7 +288,7 @@ static void put_group(struct kgp_buf *b, const struct group *g)
 	struct consumer *c;
 	char why[640];
 
-	kgp_put_map(b, 25);
+	kgp_put_map(b, 26);
 	put_text(b, "name", group_get_name(g));
 	put_text(b, "group_id", g->config->group_id);
 	put_text(b, "cluster", g->cluster->config->name);
@@ -332,7 +333,7 @@ static void put_partition(struct kgp_buf *b, struct partition *p)
 	const struct connection *holder = p->claim ? p->claim->consumer->connection : NULL;
 	int64_t behind_ms = partition_get_behind_ms(p, wall_ms());
 
-	kgp_put_map(b, 12);
+	kgp_put_map(b, 13);
 	put_text(b, "topic", p->topic);
 	put_number(b, "partition", p->id);
 	put_known(b, "committed", p->offsets.committed);
@@ -344,6 +345,7 @@ static void put_partition(struct kgp_buf *b, struct partition *p)
 	put_known(b, "holder_pid", holder && holder->peer.pid ? holder->peer.pid : -1);
 	put_text(b, "holder_name", holder ? holder->name : NULL);
 	put_text(b, "state", partition_state(p));
+	put_number(b, "redelivered", (int64_t)p->n_redelivered);
 	put_text(b, "progress", progress_name(p->progress.verdict));
 }
 

@@ -42,6 +42,7 @@ enum lag_column {
 	L_HOLDER,
 	L_STATE,
 	L_VERDICT,
+	L_REDELIVERED,
 };
 
 static const struct table_column columns[] = {
@@ -58,6 +59,7 @@ static const struct table_column columns[] = {
 	[L_HOLDER] = {"holder", 0},
 	[L_STATE] = {"state", 0},
 	[L_VERDICT] = {"verdict", 0},
+	[L_REDELIVERED] = {"redelivered", TABLE_RIGHT | TABLE_EXTRA},
 	{NULL, 0},
 };
 
@@ -140,6 +142,7 @@ static void add_partition(struct table *table, const json_t *group, const json_t
 		  person_holder(holder, value_number(partition, "holder_pid", 0),
 				value_text(partition, "holder_name", "")));
 	table_set(table, L_STATE, value_text(partition, "state", ""));
+	set_number(table, L_REDELIVERED, partition, "redelivered");
 	table_set(table, L_VERDICT, value_text(partition, "progress", ""));
 }
 

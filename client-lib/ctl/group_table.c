@@ -34,6 +34,7 @@ enum group_column {
 	G_INSTANCE,
 	G_USER_DATA,
 	G_ERRORS,
+	G_REDELIVERED,
 	G_TOPICS,
 };
 
@@ -51,6 +52,7 @@ static const struct table_column group_columns[] = {
 	[G_INSTANCE] = {"instance-id", TABLE_EXTRA},
 	[G_USER_DATA] = {"user-data", TABLE_EXTRA},
 	[G_ERRORS] = {"errors", TABLE_RIGHT | TABLE_EXTRA},
+	[G_REDELIVERED] = {"redelivered", TABLE_RIGHT | TABLE_EXTRA},
 	[G_TOPICS] = {"topics", TABLE_CUT},
 	{NULL, 0},
 };
@@ -176,6 +178,7 @@ static void fill_group(struct table *table, json_t *group)
 	set_field(table, G_INSTANCE, group, "instance_id");
 	set_field(table, G_USER_DATA, group, "user_data");
 	set_field(table, G_ERRORS, group, "errors");
+	set_field(table, G_REDELIVERED, group, "n_redelivered");
 	set_list(table, G_TOPICS, value_list(group, "topics"));
 }
 

@@ -462,3 +462,23 @@ def test_the_position_past_control_records_is_committed(scene):
     scene.wait_committed(topic, 0, 3)
     client.mark(client.messages[5])
     scene.wait_committed(topic, 0, 12)
+
+
+@both
+def test_what_comes_again_is_counted(scene):
+    """After a death what was not marked, after a seek back what was, and never what is new."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 10)
+    scene.daemon()
+    first = scene.consumer(topic)
+    first.mark(first.wait_messages(10)[3])
+    second = scene.consumer(topic)
+    assert scene.status()[1]["n_redelivered"] == 0
+    first.disconnect()
+    assert [m.offset for m in second.wait_messages(6)] == [4, 5, 6, 7, 8, 9]
+    scene.witness.fill(topic, 0, 5, first=10)
+    second.wait_messages(11)
+    assert scene.status()[1]["n_redelivered"] == 6
+    with scene.asking() as asking:
+        rows = asking.query("lag")["groups"][0]["partitions"]
+    assert [row["redelivered"] for row in rows] == [6]
