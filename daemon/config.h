@@ -13,7 +13,7 @@
 
 /* Enumerators stand in the order of the choices in config_keys.def; log_level is syslog's 0..7. */
 enum config_log_target { CONFIG_LOG_AUTO, CONFIG_LOG_JOURNAL, CONFIG_LOG_STDERR };
-enum config_on_stop { CONFIG_ON_STOP_KEEP, CONFIG_ON_STOP_LEAVE };
+enum config_on_stop { CONFIG_ON_STOP_AUTO, CONFIG_ON_STOP_KEEP, CONFIG_ON_STOP_LEAVE };
 enum config_strategy {
 	CONFIG_STRATEGY_RANGE,
 	CONFIG_STRATEGY_ROUNDROBIN,

@@ -5,10 +5,11 @@
  * Owns the clusters, groups, connections, the listening socket, the state file and the pump. The
  * tick, once a second, polls every handle (a member is alive as long as this loop turns), reads our
  * size in memory, looks after slow readers, and feeds the watchdog. Stopping: no new clients,
- * claims are released with drain.timeout to mark, groups commit and close, then the loop ends; a
- * second signal skips what is left. Order of the end: 1 connections (their consumers detach), 2
- * groups (their handles are gone by then, or are given up), 3 socket and state file, 4 clusters
- * (their helper threads finish, or are left behind), 5 events, 6 the loop.
+ * claims are released with drain.timeout to mark, the service manager is asked whether this is a
+ * restart, groups commit and close, then the loop ends; a second signal skips what is left. Order
+ * of the end: 1 connections (their consumers detach), 2 groups (their handles are gone by then, or
+ * are given up), 3 socket and state file, 4 clusters (their helper threads finish, or are left
+ * behind), 5 events, 6 the loop.
  */
 #include "daemon/daemon.h"
 
@@ -18,6 +19,7 @@
 #include "daemon/consumer.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
+#include "daemon/manager.h"
 #include "daemon/memory.h"
 #include "daemon/notify.h"
 #include "daemon/pattern.h"
@@ -282,17 +284,16 @@ static void say_goodbye(struct daemon *d)
 /* Goes on with stopping when the claims, and then the groups, are done. */
 void daemon_check_drained(struct daemon *d)
 {
-	bool leave = d->config->on_stop == CONFIG_ON_STOP_LEAVE;
 	struct group *g;
 
-	if (!d->draining || d->exiting || has_claims(d))
+	if (!d->draining || !d->is_told || d->exiting || has_claims(d))
 		return;
 	if (!d->left) {
 		d->left = true;
-		if (leave)
+		if (d->leaves)
 			state_remove(d);
 		TAILQ_FOREACH (g, &d->groups, link)
-			membership_leave(g, leave);
+			membership_leave(g, d->leaves);
 	}
 	TAILQ_FOREACH (g, &d->groups, link)
 		if (!membership_is_over(g))
@@ -324,6 +325,27 @@ static void release_all(struct daemon *d)
 			}
 }
 
+static void on_told(void *arg, const struct stopping_facts *facts)
+{
+	struct daemon *d = arg;
+	const char *why;
+
+	d->is_told = true;
+	d->leaves = stopping_leaves((enum stopping_policy)d->config->on_stop, facts, &why);
+	log_write(LOG_NOTICE, NULL, "the place in each group is %s: %s",
+		  d->leaves ? "given to other hosts" : "kept", why);
+	daemon_check_drained(d);
+}
+
+/* Asked at once: the answer is there long before the last mark. */
+static void ask_why(struct daemon *d)
+{
+	if (d->config->on_stop == CONFIG_ON_STOP_AUTO)
+		d->manager = manager_ask(d->base, on_told, d);
+	else
+		on_told(d, NULL);
+}
+
 void daemon_stop(struct daemon *d)
 {
 	struct timeval tv = {d->config->drain_timeout_ms / 1000 + 10, 0};
@@ -340,7 +362,7 @@ void daemon_stop(struct daemon *d)
 	server_stop(d->server);
 	evtimer_add(d->drain_timer, &tv);
 	release_all(d);
-	daemon_check_drained(d);
+	ask_why(d);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -505,6 +527,7 @@ void daemon_close(struct daemon *d)
 	if (d->pump_event)
 		event_free(d->pump_event);
 	pattern_close(d);
+	d->manager = manager_free(d->manager);
 	if (d->base)
 		event_base_free(d->base);
 	notify_close();

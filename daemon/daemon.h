@@ -16,6 +16,7 @@ struct connection;
 struct consumer;
 struct group;
 struct helper;
+struct manager;
 struct state_file;
 
 TAILQ_HEAD(consumer_pump, consumer);
@@ -41,6 +42,8 @@ struct daemon {
 	uint64_t rss_bytes;
 	bool memory_short;	      /* above 90 % of memory.limit, until below 75 % */
 	bool draining, left, exiting; /* stopping; the groups were told; the loop ends */
+	struct manager *manager;      /* owned; being asked, or asked, why we stop */
+	bool is_told, leaves;	      /* it has answered; the place in the groups is given away */
 	char status[256];	      /* as last told to it */
 	int exit_status;
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the daemon has around it, in a conversation: a log, users without names, a socket that
- * nobody listens on, an allocator. And the two places where a client says that something is done
- * are listened to: whatever the daemon makes of it, what was never said may not be committed.
+ * nobody listens on, an allocator, a service manager. And the two places where a client says that
+ * something is done are listened to: whatever the daemon makes of it, what was never said may not
+ * be committed.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -10,6 +11,7 @@
 #include "daemon/consumer.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
+#include "daemon/manager.h"
 #include "daemon/marks.h"
 #include "daemon/server.h"
 #include "tests/fuzz/books.h"
@@ -75,6 +77,22 @@ struct server *server_free(struct server *s)
 
 void server_tick(struct server *s)
 {
+}
+
+/* Every other stop is the end of a restart. */
+struct manager *manager_ask(struct event_base *base, manager_answer answer, void *arg)
+{
+	struct stopping_facts facts = {STOPPING_JOB, "restart"};
+
+	if (fake_now_us / 1000 % 2)
+		strcpy(facts.job, "stop");
+	answer(arg, &facts);
+	return NULL;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	return NULL;
 }
 
 /* Whatever becomes of it: this was said to be done. */

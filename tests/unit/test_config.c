@@ -49,7 +49,7 @@ static void minimal_file_gives_every_default(void **state)
 	assert_int_equal(c->handshake_timeout_ms, 5000);
 	assert_int_equal(c->drain_timeout_ms, 10000);
 	assert_int_equal(c->settle_delay_ms, 200);
-	assert_int_equal(c->on_stop, CONFIG_ON_STOP_KEEP);
+	assert_int_equal(c->on_stop, CONFIG_ON_STOP_AUTO);
 	assert_int_equal(c->n_groups, 0);
 	assert_int_equal(c->n_clusters, 1);
 	assert_string_equal(c->clusters[0].name, "main");
