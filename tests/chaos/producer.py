@@ -36,7 +36,9 @@ class Source:
                 self.log.write("fail", number, str(error).replace(" ", "_"))
             else:
                 place = f"{message.topic()}/{message.partition()}"
-                self.log.write("ack", place, message.offset(), number)
+                # Sent twice and known to the broker already: it does not say where any more.
+                kind = "ack" if message.offset() is not None else "there"
+                self.log.write(kind, place, message.offset() or 0, number)
         return report
 
     def send(self):

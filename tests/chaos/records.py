@@ -17,7 +17,8 @@ killed leaves whole lines, but perhaps the last. Consumers write (topic and part
     resume   place epoch offset committed
     release  place epoch / released place epoch / state word / end status
 
-the producer: `ack place offset id`, `fail id`; the driver: `fault name what for_s`, `over name`.
+the producer: `ack place offset id`, `there place 0 id` (at an offset that is not known), `fail id`;
+the driver: `fault name what for_s`, `over name`.
 """
 import collections
 import time

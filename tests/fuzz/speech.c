@@ -55,6 +55,7 @@ static uint32_t put_settings(struct kgp_buf *b, struct fuzz_client *c)
 	struct kgp_settings s;
 	uint8_t how = byte();
 	char why[256];
+	bool partitions;
 	uint32_t n;
 	int i;
 
@@ -74,7 +75,9 @@ static uint32_t put_settings(struct kgp_buf *b, struct fuzz_client *c)
 	if (how & 16)
 		kgp_settings_set(&s, kgp_text("topics.exclude"), kgp_text("k$|(a+)+$"), why,
 				 sizeof(why));
-	c->partitions = s.value[KGP_SETTING_MODE] == KGP_PARTITIONS;
+	partitions = s.value[KGP_SETTING_MODE] == KGP_PARTITIONS;
+	c->wild |= c->member && partitions != c->partitions; /* the old one is being closed yet */
+	c->partitions = partitions;
 	kgp_settings_encode(&s, b, &n);
 	return n;
 }
