@@ -55,7 +55,9 @@ def machine(builddir):
 @pytest.fixture(scope="session")
 def broker(machine):
     machine.start_kafka()
-    return Kafka()  # ends with the machine
+    made = Kafka()
+    yield made
+    made.admin = None  # the broker ends with the machine: nobody is left who would complain
 
 
 @pytest.fixture

@@ -93,10 +93,10 @@ class Load:
     def n_repeated(self):
         return sum(len(a) - len({offset for _, offset in a}) for a in self.arrivals.values())
 
-    def longest_silence_s(self):
-        """Between two arrivals of one partition."""
+    def longest_silence_s(self, since):
+        """Between two arrivals of one partition, the later one after this time."""
         return max(later - sooner for a in self.arrivals.values()
-                   for (sooner, _), (later, _) in zip(a, a[1:]))
+                   for (sooner, _), (later, _) in zip(a, a[1:]) if later > since)
 
 
 def connects(path):

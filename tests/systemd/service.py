@@ -2,6 +2,7 @@
 """kgroupd as the machine's service. To a Scene it is a daemon among its daemons: who makes peers by
 the scene reaches the socket of this unit.
 """
+import json
 import re
 from pathlib import Path
 
@@ -85,9 +86,16 @@ class Service:
             return state == "active" and int(now) not in (0, pid)
         self.hub.wait_for(is_new, timeout_s, f"{self.unit} with another pid than {pid}")
 
-    def log(self):
+    def log(self, *options):
+        words = options or ("-o", "cat")
         return self.machine.journal("--after-cursor", self.born, "-u", self.unit, "-u",
-                                    self.socket_unit, "-o", "cat")
+                                    self.socket_unit, *words)
+
+    def timed_log(self):
+        """(seconds, text) of each line, as the sender's clock had it."""
+        found = map(json.loads, self.log("-o", "json").splitlines())
+        return [(int(line["_SOURCE_REALTIME_TIMESTAMP"]) / 1e6, line["MESSAGE"]) for line in found
+                if "_SOURCE_REALTIME_TIMESTAMP" in line]
 
     def wait_log(self, pattern, timeout_s=15):
         self.hub.wait_for(lambda: re.search(pattern, self.log(), re.M), timeout_s,

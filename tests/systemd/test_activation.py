@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The socket is systemd's: who connects finds it, whether the daemon runs or not."""
+from load import connects
 
 
 def test_a_program_may_start_before_the_daemon(scene, service):
@@ -11,3 +12,24 @@ def test_a_program_may_start_before_the_daemon(scene, service):
     peer = scene.peer("lib", topic)
     assert [m.offset for m in peer.wait_messages(3)] == [0, 1, 2]
     assert service.state() == "active"
+
+
+def test_enabling_makes_it_start_at_boot(service):
+    """The socket alone, or the service with its socket; an instance by its name."""
+    machine = service.machine
+    wanted = {"kgroupd.socket": ["kgroupd.socket"],
+              "kgroupd.service": ["kgroupd.service", "kgroupd.socket"],
+              "kgroupd@x.service": ["kgroupd@x.service", "kgroupd@x.socket"]}
+    for unit, enabled in wanted.items():
+        machine.systemctl("enable", unit)
+        for name in enabled:
+            assert machine.systemctl("is-enabled", name).strip() == "enabled"
+        machine.systemctl("disable", *enabled)
+        assert machine.run("systemctl", "is-enabled", unit, check=False)[1].strip() == "disabled"
+
+
+def test_a_program_that_only_connects_starts_the_daemon(scene, service):
+    service.machine.systemctl("enable", "--now", service.socket_unit)
+    assert connects(service.socket_path)
+    service.wait_state("active")
+    service.machine.systemctl("disable", service.socket_unit)
