@@ -10,6 +10,7 @@
 #include "daemon/daemon.h"
 #include "daemon/helper.h"
 #include "daemon/log.h"
+#include "daemon/peer.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -42,6 +43,14 @@ static void add_group(struct access_rule *rule, const char *name)
 		rule->groups[rule->n_groups++] = gr ? gr->gr_gid : (gid_t)gid;
 }
 
+static void warn_of_units(void)
+{
+	const char *why = peer_why_no_units();
+
+	if (why)
+		log_write(LOG_WARNING, NULL, "allow.units lets nobody in: %s", why);
+}
+
 int access_load(struct access_rule *rule, const struct config_access *config)
 {
 	size_t i;
@@ -49,10 +58,11 @@ int access_load(struct access_rule *rule, const struct config_access *config)
 	*rule = (struct access_rule){
 		.users = calloc(config->n_users + 1, sizeof(*rule->users)),
 		.groups = calloc(config->n_groups + 1, sizeof(*rule->groups)),
+		.units = calloc(config->n_units + 1, sizeof(*rule->units)),
 		.topics = calloc(config->n_topics + 1, sizeof(*rule->topics)),
-		.has_rule = config->n_users || config->n_groups,
+		.has_rule = config->n_users || config->n_groups || config->n_units,
 	};
-	if (!rule->users || !rule->groups || !rule->topics)
+	if (!rule->users || !rule->groups || !rule->units || !rule->topics)
 		goto fail;
 	for (i = 0; i < config->n_users; i++)
 		if (!strcmp(config->users[i], "*"))
@@ -64,9 +74,14 @@ int access_load(struct access_rule *rule, const struct config_access *config)
 			rule->all = true;
 		else
 			add_group(rule, config->groups[i]);
+	for (i = 0; i < config->n_units; i++, rule->n_units++)
+		if (!(rule->units[i] = strdup(config->units[i])))
+			goto fail;
 	for (i = 0; i < config->n_topics; i++, rule->n_topics++)
 		if (!(rule->topics[i] = strdup(config->topics[i])))
 			goto fail;
+	if (config->n_units)
+		warn_of_units();
 	return 0;
 fail:
 	access_deinit(rule);

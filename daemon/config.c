@@ -111,6 +111,7 @@ static void copy_access(const struct config_access *from, struct config_access *
 {
 	copy_strings(from->users, from->n_users, &to->users, &to->n_users);
 	copy_strings(from->groups, from->n_groups, &to->groups, &to->n_groups);
+	copy_strings(from->units, from->n_units, &to->units, &to->n_units);
 	copy_strings(from->topics, from->n_topics, &to->topics, &to->n_topics);
 }
 

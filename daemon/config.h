@@ -43,8 +43,8 @@ struct config_pair {
 
 /* Who may use something. n == 0: no rule; "*" = all; a topic ending in '*' is a prefix. */
 struct config_access {
-	char **users, **groups, **topics;
-	size_t n_users, n_groups, n_topics;
+	char **users, **groups, **units, **topics;
+	size_t n_users, n_groups, n_units, n_topics;
 };
 
 /* Where a value of a key of ours was given; file == NULL: its default. */

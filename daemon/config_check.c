@@ -21,6 +21,8 @@
 #define KAFKA_NAME_MAX_BYTES	  249
 #define MAX_POLL_INTERVAL_DEFAULT 300000 /* librdkafka's max.poll.interval.ms */
 
+#define UNIT_PATTERN_BYTES                                                                         \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@*?[]!"
 #define KAFKA_NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 /* ---- computed defaults --------------------------------------------------------------------- */
@@ -90,6 +92,29 @@ static void check_topics(char **topics, size_t n_topics, bool allow_prefix,
 	}
 }
 
+/* A name without its kind would match nothing, in silence. */
+static bool is_unit_pattern(const char *pattern)
+{
+	const char *dot = strrchr(pattern, '.');
+
+	if (strspn(pattern, UNIT_PATTERN_BYTES) < strlen(pattern))
+		return false;
+	return pattern[strlen(pattern) - 1] == '*' ||
+	       (dot && (!strcmp(dot, ".service") || !strcmp(dot, ".scope")));
+}
+
+static void check_units(const struct config_access *access, const struct config_origin *at,
+			struct config_errors *errors)
+{
+	for (size_t i = 0; i < access->n_units; i++)
+		if (!is_unit_pattern(access->units[i]))
+			config_errors_add(errors, at,
+					  "'%s' in allow.units matches no unit: write its whole "
+					  "name, as %s.service, or a pattern",
+					  config_show(access->units[i]).text,
+					  config_show(access->units[i]).text);
+}
+
 /* ---- [daemon] ------------------------------------------------------------------------------ */
 
 static void check_daemon(const struct config *config, struct config_errors *errors)
@@ -139,11 +164,13 @@ static void check_cluster(const struct config_cluster *cluster, struct config_er
 			"[cluster %s] has no bootstrap.servers: write bootstrap.servers = "
 			"HOST:9092 here or in [kafka]",
 			cluster->name);
-	if (!cluster->allow_dynamic && access->n_users + access->n_groups + access->n_topics > 0)
+	if (!cluster->allow_dynamic &&
+	    access->n_users + access->n_groups + access->n_units + access->n_topics > 0)
 		config_errors_warn(errors, &cluster->section,
-				   "[cluster %s] has allow.users, allow.groups or allow.topics, "
+				   "[cluster %s] has allow.users, .groups, .units or .topics, "
 				   "which do nothing without allow.dynamic = yes",
 				   cluster->name);
+	check_units(access, &cluster->origins[CONFIG_KEY_cluster_ALLOW_UNITS], errors);
 	check_topics(access->topics, access->n_topics, true,
 		     &cluster->origins[CONFIG_KEY_cluster_ALLOW_TOPICS], errors);
 }
@@ -315,6 +342,7 @@ static void check_group(struct config *config, struct config_group *group,
 	check_max_poll(group, errors);
 	check_join(group, errors);
 	check_identity(group, errors);
+	check_units(&group->access, &group->origins[CONFIG_KEY_group_ALLOW_UNITS], errors);
 	check_namesakes(config, group, errors);
 }
 

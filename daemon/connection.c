@@ -15,6 +15,7 @@
 #include "daemon/consumer.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/peer.h"
 #include "proto/frame.h"
 
 #include <assert.h>
@@ -25,7 +26,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -381,53 +381,12 @@ void connection_tick(struct connection *c)
 
 /* ---- accept ---------------------------------------------------------------------------------- */
 
-static int read_groups(int fd, struct peer *peer)
-{
-	socklen_t size = 0;
-
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) || errno != ERANGE)
-		return 0; /* none, or a kernel before 4.13: the primary group only */
-	peer->groups = malloc(size);
-	if (!peer->groups)
-		return -ENOMEM;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer->groups, &size))
-		size = 0;
-	peer->n_groups = size / sizeof(gid_t);
-	return 0;
-}
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
-
-static int open_pid_fd(int fd, pid_t pid)
-{
-	socklen_t size = sizeof(int);
-	int pid_fd;
-
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pid_fd, &size))
-		return pid_fd;
-	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-}
-
 /* As much as the kernel gives: a batch should not need two writes. */
 static void widen(int fd)
 {
 	int bytes = SEND_BYTES;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-}
-
-static int read_peer(struct connection *c)
-{
-	socklen_t size = sizeof(struct ucred);
-	struct ucred cred;
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size))
-		return -errno;
-	c->peer = (struct peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
-	c->pid_fd = open_pid_fd(c->fd, cred.pid);
-	return read_groups(c->fd, &c->peer);
 }
 
 static int add_events(struct connection *c)
@@ -503,7 +462,7 @@ int connection_new(struct daemon *d, int fd)
 			.daemon = d, .fd = fd, .pid_fd = -1, .opened_us = now_us()};
 		TAILQ_INIT(&c->queries);
 		widen(fd);
-		r = read_peer(c);
+		r = peer_read(&c->peer, fd, &c->pid_fd);
 	}
 	if (!r)
 		r = quota_charge(&c->charge, &d->quota, c->peer.uid, QUOTA_CONNECTIONS, 1);

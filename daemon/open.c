@@ -58,6 +58,12 @@ static unsigned count_dynamic(const struct opening *o)
 	return n;
 }
 
+static unsigned deny(struct opening *o, const struct access_rule *rule)
+{
+	access_explain(rule, &o->c->peer, o->why, sizeof(o->why));
+	return KGP_E_DENIED;
+}
+
 static unsigned open_dynamic(struct opening *o)
 {
 	struct cluster *cluster = daemon_find_cluster(o->c->daemon, o->cluster);
@@ -73,7 +79,7 @@ static unsigned open_dynamic(struct opening *o)
 		return KGP_E_NO_GROUP;
 	}
 	if (!access_allows_peer(&cluster->access, &o->c->peer))
-		return KGP_E_DENIED;
+		return deny(o, &cluster->access);
 	if (count_dynamic(o) >= MOST_DYNAMIC) {
 		snprintf(o->why, sizeof(o->why),
 			 "uid %u has opened %d groups that are not in the daemon's file",
@@ -97,9 +103,14 @@ static bool is_of_another(const struct group *g, const struct peer *peer)
 	return g->dynamic && g->n_consumers && g->owner != peer->uid && peer->uid;
 }
 
+static const struct access_rule *rule_of(const struct group *g)
+{
+	return g->dynamic ? &g->cluster->access : &g->access;
+}
+
 static bool allows_peer(const struct group *g, const struct peer *peer)
 {
-	return access_allows_peer(g->dynamic ? &g->cluster->access : &g->access, peer);
+	return access_allows_peer(rule_of(g), peer);
 }
 
 bool open_may_use(const struct group *g, const struct peer *peer)
@@ -135,7 +146,7 @@ static unsigned find_group(struct opening *o)
 	}
 	if (o->g->dynamic && !o->g->cluster->config->allow_dynamic)
 		return KGP_E_NO_GROUP;
-	return allows_peer(o->g, &o->c->peer) ? 0 : KGP_E_DENIED;
+	return allows_peer(o->g, &o->c->peer) ? 0 : deny(o, rule_of(o->g));
 }
 
 bool open_is_topic(struct kgp_bytes name)

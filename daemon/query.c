@@ -173,7 +173,7 @@ static unsigned find_cluster(struct query *q)
 	    !access_allows_peer(&q->cluster->access, &q->c->peer)) {
 		snprintf(q->why, sizeof(q->why),
 			 "without a group that this user may use, cluster %s needs "
-			 "allow.dynamic = yes, and this user in its allow.users or .groups",
+			 "allow.dynamic = yes, and this user in its allow.users, .groups or .units",
 			 q->cluster->config->name);
 		return KGP_E_NO_GROUP;
 	}

@@ -16,6 +16,7 @@
 #include "daemon/group.h"
 #include "daemon/log.h"
 #include "daemon/pattern.h"
+#include "daemon/peer.h"
 #include "daemon/ready.h"
 
 #include <stdio.h>
@@ -185,10 +186,11 @@ static void put_consumer(struct kgp_buf *b, const struct consumer *c)
 
 	TAILQ_FOREACH (claim, &c->claims, link)
 		n_paused += claim->paused;
-	kgp_put_map(b, 16);
+	kgp_put_map(b, 17);
 	put_id(b, c);
 	put_number(b, "pid", connection->peer.pid);
 	put_number(b, "uid", connection->peer.uid);
+	put_text(b, "unit", peer_get_unit(&connection->peer));
 	put_text(b, "name", connection->name);
 	put_text(b, "language", connection->language);
 	put_array(b, "topics", (uint32_t)c->n_topics);
@@ -344,6 +346,7 @@ static void put_partition(struct kgp_buf *b, struct partition *p)
 	put_number(b, "in_flight", partition_in_flight(p));
 	put_known(b, "holder_pid", holder && holder->peer.pid ? holder->peer.pid : -1);
 	put_text(b, "holder_name", holder ? holder->name : NULL);
+	put_text(b, "holder_unit", holder ? peer_get_unit(&holder->peer) : NULL);
 	put_text(b, "state", partition_state(p));
 	put_number(b, "redelivered", (int64_t)p->n_redelivered);
 	put_text(b, "progress", progress_name(p->progress.verdict));

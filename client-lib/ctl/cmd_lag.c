@@ -140,6 +140,7 @@ static void add_partition(struct table *table, const json_t *group, const json_t
 	set_number(table, L_IN_FLIGHT, partition, "in_flight");
 	table_set(table, L_HOLDER,
 		  person_holder(holder, value_number(partition, "holder_pid", 0),
+				value_text(partition, "holder_unit", ""),
 				value_text(partition, "holder_name", "")));
 	table_set(table, L_STATE, value_text(partition, "state", ""));
 	set_number(table, L_REDELIVERED, partition, "redelivered");

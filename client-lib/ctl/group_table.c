@@ -199,6 +199,7 @@ static void fill_consumer(struct table *table, json_t *consumer)
 
 	table_set(table, C_HOLDER,
 		  person_holder(who, value_number(consumer, "pid", 0),
+				value_text(consumer, "unit", ""),
 				value_text(consumer, "name", "")));
 	table_set(table, C_USER, person_user(who, value_number(consumer, "uid", -1)));
 	set_field(table, C_LANGUAGE, consumer, "language");

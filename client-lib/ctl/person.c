@@ -2,9 +2,10 @@
 /*
  * Who a process is, as its administrator calls it.
  *
- * The unit of systemd is the name that one restarts it by, so it goes first. It is looked up from
- * here, in /proc: a process that is gone by now, or one in another pid namespace, keeps the name
- * that it gave itself. Scopes of a login say nothing and are not used.
+ * The unit of systemd is the name that one restarts it by, so it goes first. The daemon
+ * says it, if it could see that when the process connected; else it is looked up from here, in
+ * /proc: a process that is gone by now, or one in another pid namespace, keeps the name that it
+ * gave itself. Scopes of a login say nothing and are not used.
  */
 #include "client-lib/ctl/person.h"
 
@@ -35,10 +36,12 @@ static bool is_service(const char *unit)
 }
 
 /* The user's own manager is a service too; what runs in it has a better name. */
-static char *find_unit(pid_t pid)
+static char *find_unit(pid_t pid, const char *said)
 {
 	char *unit = NULL;
 
+	if (is_service(said) && strncmp(said, "user@", 5) != 0)
+		return strdup(said);
 	if (sd_pid_get_user_unit(pid, &unit) >= 0 && is_service(unit))
 		return unit;
 	free(unit);
@@ -49,7 +52,7 @@ static char *find_unit(pid_t pid)
 	return NULL;
 }
 
-const char *person_holder(char out[PERSON_BYTES], int64_t pid, const char *name)
+const char *person_holder(char out[PERSON_BYTES], int64_t pid, const char *said, const char *name)
 {
 	char *unit;
 
@@ -57,7 +60,7 @@ const char *person_holder(char out[PERSON_BYTES], int64_t pid, const char *name)
 		snprintf(out, PERSON_BYTES, "%s", name && *name ? name : "-");
 		return out;
 	}
-	unit = find_unit((pid_t)pid);
+	unit = find_unit((pid_t)pid, said);
 	snprintf(out, PERSON_BYTES, "%s:%lld", unit ? unit : (name && *name ? name : "pid"),
 		 (long long)pid);
 	free(unit);

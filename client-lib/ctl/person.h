@@ -11,7 +11,8 @@ enum { PERSON_BYTES = 300 };
 /* The user's name, else the number; "-" below 0. */
 const char *person_user(char out[PERSON_BYTES], int64_t uid);
 
-/* "billing.service:4242", else "name:4242"; "-" without a pid. */
-const char *person_holder(char out[PERSON_BYTES], int64_t pid, const char *name);
+/* "billing.service:4242", else "name:4242"; "-" without a pid. unit: what the daemon sees, or "".
+ */
+const char *person_holder(char out[PERSON_BYTES], int64_t pid, const char *unit, const char *name);
 
 #endif

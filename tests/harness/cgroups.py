@@ -34,6 +34,12 @@ def unit(name):
         path.rmdir()
 
 
+def own():
+    """The cgroup of this process, as the kernel names it."""
+    text = Path("/proc/self/cgroup").read_text(encoding="ascii")
+    return next((line[3:] for line in text.splitlines() if line.startswith("0::")), None)
+
+
 def launcher(path):
     """A command that goes into the cgroup and then becomes what stands behind it."""
     return ["sh", "-c", f'echo $$ >{path}/cgroup.procs && exec "$@"', "sh"]
@@ -42,8 +48,7 @@ def launcher(path):
 @contextlib.contextmanager
 def inside(path):
     """Within it this process belongs to the cgroup, and so do its children."""
-    text = Path("/proc/self/cgroup").read_text(encoding="ascii")
-    before = next(line[3:] for line in text.splitlines() if line.startswith("0::"))
+    before = own()
     (path / "cgroup.procs").write_text("0", encoding="ascii")
     try:
         yield

@@ -106,6 +106,7 @@ static void every_key_reaches_its_field(void **state)
 		     "heartbeat.interval = 2s\ninitial.offset = fail\ncommit.interval = 10ms\n"
 		     "commit.retries = 0\nuser.data = \303\244\nleave.delay = 24h\njoin = always\n"
 		     "topics = t1 t2,t3\nallow.users = *\nallow.groups = wheel\n"
+		     "allow.units = billing@*.service, a.scope b*\n"
 		     "kafka.fetch.min.bytes = 5\n");
 	c = f->config;
 	g = c->groups;
@@ -143,6 +144,8 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(g->topics[2], "t3");
 	assert_string_equal(g->access.users[0], "*");
 	assert_string_equal(g->access.groups[0], "wheel");
+	assert_int_equal(g->access.n_units, 3);
+	assert_string_equal(g->access.units[2], "b*");
 	assert_string_equal(g->kafka[0].key, "fetch.min.bytes");
 	assert_int_equal(g->set, 0x7f);
 }
@@ -356,6 +359,17 @@ static void settings_at_the_edge_of_a_rule_are_taken(void **state)
 			     "[group a]\ncluster = main\n[group c]\ncluster = b\ngroup.id = a\n");
 }
 
+static void a_unit_needs_its_whole_name(void **state)
+{
+	assert_refuses(*state, MINIMAL "[group a]\nallow.units = a.service billing\n", 4,
+		       "'billing' in allow.units matches no unit: write its whole name, as "
+		       "billing.service");
+	assert_refuses(*state, MINIMAL "[group a]\nallow.units = bill/ing.service\n", 4,
+		       "in allow.units matches no unit");
+	assert_refuses(*state, MINIMAL "allow.dynamic = yes\nallow.units = a.target\n", 4,
+		       "in allow.units matches no unit");
+}
+
 static void settings_without_effect_are_warnings(void **state)
 {
 	struct fixture *f = *state;
@@ -521,6 +535,7 @@ int main(void)
 		TEST(rules_between_settings_name_the_line_to_mend),
 		TEST(refused_value_is_one_error_and_no_more),
 		TEST(settings_at_the_edge_of_a_rule_are_taken),
+		TEST(a_unit_needs_its_whole_name),
 		TEST(settings_without_effect_are_warnings),
 		TEST(kafka_settings_are_inherited_and_overridden),
 		TEST(keys_of_the_daemon_name_the_key_to_use),
