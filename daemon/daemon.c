@@ -99,9 +99,14 @@ struct consumer *daemon_find_consumer(struct daemon *d, const uint8_t *id)
 
 /* ---- the pump -------------------------------------------------------------------------------- */
 
+/* A timer of 0 and no activation: libevent calls what activates itself again before it looks at a
+ * socket, so that for as long as there is something to send nobody would be read. */
 void daemon_pump(struct daemon *d)
 {
-	event_active(d->pump_event, EV_TIMEOUT, 0);
+	static const struct timeval soon = {0, 0};
+
+	if (!evtimer_pending(d->pump_event, NULL))
+		evtimer_add(d->pump_event, &soon);
 }
 
 /* A few turns, then the sockets have theirs. */
@@ -383,7 +388,7 @@ static int add_events(struct daemon *d)
 
 	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
 	d->drain_timer = evtimer_new(d->base, on_drain_timeout, d);
-	d->pump_event = event_new(d->base, -1, 0, on_pump, d);
+	d->pump_event = evtimer_new(d->base, on_pump, d);
 	if (!d->tick || !d->drain_timer || !d->pump_event || event_add(d->tick, &second))
 		return -ENOMEM;
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++) {

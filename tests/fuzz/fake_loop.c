@@ -209,27 +209,6 @@ static void call(struct event *e)
 	e->callback(e->fd, result, e->arg);
 }
 
-void fake_loop_run(void)
-{
-	struct event *e;
-	int turns;
-
-	for (turns = 0;; turns++) {
-		e = find_first_active();
-		if (!e) {
-			activate_ready();
-			e = find_first_active();
-		}
-		if (!e)
-			return;
-		if (turns == MOST_TURNS) {
-			fprintf(stderr, "the loop does not come to rest\n");
-			abort();
-		}
-		call(e);
-	}
-}
-
 static struct event *find_next_timer(uint64_t until_us)
 {
 	struct event *e, *next = NULL;
@@ -238,6 +217,45 @@ static struct event *find_next_timer(uint64_t until_us)
 		if (e->timed && e->due_us <= until_us && (!next || e->due_us < next->due_us))
 			next = e;
 	return next;
+}
+
+static void fire(struct event *e)
+{
+	e->timed = e->interval_us > 0;
+	e->due_us += e->interval_us;
+	event_active(e, EV_TIMEOUT, 0);
+}
+
+/* The loop's next round: sockets that are ready, then timers that are due. */
+static struct event *find_ready(void)
+{
+	struct event *e, *due;
+
+	activate_ready();
+	e = find_first_active();
+	due = e ? NULL : find_next_timer(fake_now_us);
+	if (due)
+		fire(due);
+	return due ? due : e;
+}
+
+void fake_loop_run(void)
+{
+	struct event *e;
+	int turns;
+
+	for (turns = 0;; turns++) {
+		e = find_first_active();
+		if (!e)
+			e = find_ready();
+		if (!e)
+			return;
+		if (turns == MOST_TURNS) {
+			fprintf(stderr, "the loop does not come to rest\n");
+			abort();
+		}
+		call(e);
+	}
 }
 
 void fake_loop_advance(uint64_t us)
@@ -249,9 +267,7 @@ void fake_loop_advance(uint64_t us)
 	while ((e = find_next_timer(until_us))) {
 		if (e->due_us > fake_now_us)
 			fake_now_us = e->due_us;
-		e->timed = e->interval_us > 0;
-		e->due_us += e->interval_us;
-		event_active(e, EV_TIMEOUT, 0);
+		fire(e);
 		fake_loop_run();
 	}
 	fake_now_us = until_us;
