@@ -72,7 +72,7 @@ static int64_t partition_lag(struct partition *p)
 
 static int64_t partition_in_flight(const struct partition *p)
 {
-	return p->offsets.sent > p->offsets.mark ? p->offsets.sent - p->offsets.mark : 0;
+	return (int64_t)offsets_get_in_flight(&p->offsets);
 }
 
 static int64_t group_lag(const struct group *g)

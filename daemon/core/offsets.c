@@ -70,16 +70,24 @@ int offsets_load(struct offsets *o, int64_t committed, struct kgp_bytes metadata
 	return 0;
 }
 
+/* Nothing was sent of this epoch, which begins behind an offset. */
+static void hold_nothing(struct offsets *o, int64_t behind)
+{
+	o->popped = o->sent = -1;
+	o->n_held = 0;
+	o->held_from = behind;
+}
+
 void offsets_begin(struct offsets *o, uint64_t epoch)
 {
 	assert(epoch > o->last_epoch && o->resume >= 0);
 	o->epoch = o->last_epoch = epoch;
-	o->popped = o->sent = -1;
+	hold_nothing(o, o->resume - 1);
 }
 
 void offsets_end(struct offsets *o)
 {
-	o->popped = o->sent = -1;
+	hold_nothing(o, -1);
 	o->epoch = 0;
 }
 
@@ -92,7 +100,7 @@ void offsets_seek(struct offsets *o, uint64_t epoch, int64_t target)
 	o->last_epoch = o->barrier = epoch;
 	o->mark = target - 1;
 	o->value = o->resume = target;
-	o->popped = o->sent = -1;
+	hold_nothing(o, target - 1);
 }
 
 void offsets_on_popped(struct offsets *o, int64_t offset)
@@ -105,6 +113,31 @@ void offsets_on_sent(struct offsets *o, int64_t offset)
 {
 	if (offset > o->sent)
 		o->sent = offset;
+	o->n_held += offset > o->mark; /* a mark may lie ahead of what was sent */
+}
+
+/*
+ * A mark lets go of what was sent up to it. Where the log has no gaps that is exact; where it has,
+ * the messages are taken to lie evenly, because to remember each would cost memory for what is in
+ * flight. It is never less than one while the last is not marked, and 0 when it is. A reset gives
+ * nothing back: the holder has that no more.
+ */
+static void let_go(struct offsets *o, int64_t mark)
+{
+	uint64_t span, left;
+
+	if (mark >= o->sent) {
+		o->n_held = 0;
+		o->held_from = mark;
+	} else if (o->n_held && mark > o->held_from) {
+		span = (uint64_t)(o->sent - o->held_from);
+		left = (uint64_t)(o->sent - mark);
+		if (o->n_held >= span)
+			o->n_held = left;
+		else
+			o->n_held = 1 + (uint64_t)((double)o->n_held * (double)left / (double)span);
+		o->held_from = mark;
+	}
 }
 
 /* Control records of transactions make no message: without this the lag would never reach 0. */
@@ -121,6 +154,7 @@ static int accept(struct offsets *o, int64_t offset, struct kgp_bytes metadata)
 {
 	if (set_text(&o->metadata, &o->metadata_bytes, metadata))
 		return -ENOMEM;
+	let_go(o, offset);
 	o->mark = offset;
 	o->pending = o->value = o->resume = offset + 1;
 	o->committing_stale = true;
@@ -251,4 +285,9 @@ bool offsets_is_clean(const struct offsets *o)
 bool offsets_is_done(const struct offsets *o)
 {
 	return o->sent < 0 || o->mark >= o->sent;
+}
+
+uint64_t offsets_get_in_flight(const struct offsets *o)
+{
+	return o->n_held;
 }

@@ -19,6 +19,8 @@ struct offsets {
 	int64_t resume;	     /* where the next claim starts; -1: not known, by initial.offset */
 	int64_t popped;	     /* highest offset taken from Kafka in this epoch; -1: none */
 	int64_t sent;	     /* highest offset sent to the holder in this epoch; -1: none */
+	uint64_t n_held;     /* messages sent in this epoch and not marked */
+	int64_t held_from;   /* they lie between this and sent */
 	int64_t pending;     /* value to commit; -1: nothing to commit */
 	int64_t committing;  /* value in flight; -1: none */
 	int64_t committed;   /* value that Kafka has; -1: none */
@@ -63,5 +65,6 @@ struct kgp_bytes offsets_get_committing_metadata(const struct offsets *o); /* of
 struct kgp_bytes offsets_get_committed_metadata(const struct offsets *o);  /* of o->committed */
 bool offsets_is_clean(const struct offsets *o); /* nothing to commit and nothing in flight */
 bool offsets_is_done(const struct offsets *o);	/* everything that was sent is marked */
+uint64_t offsets_get_in_flight(const struct offsets *o); /* messages sent and not marked */
 
 #endif

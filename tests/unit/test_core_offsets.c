@@ -333,6 +333,94 @@ static void a_resume_does_not_move_behind_the_position_past_control_records(void
 	assert_commits(o, 15, true);
 }
 
+/* ---- in flight ------------------------------------------------------------------------------- */
+
+static void what_was_sent_is_in_flight_until_it_is_marked(void **state)
+{
+	struct offsets *o = claimed(state, 10);
+	int i;
+
+	for (i = 10; i < 20; i++)
+		deliver(o, i);
+	assert_int_equal(offsets_get_in_flight(o), 10);
+	mark(o, 12);
+	assert_int_equal(offsets_get_in_flight(o), 7);
+	mark(o, 18);
+	assert_int_equal(offsets_get_in_flight(o), 1);
+	mark(o, 19);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+}
+
+static void over_gaps_it_is_shared_out_and_never_0_too_early(void **state)
+{
+	struct offsets *o = claimed(state, 0);
+
+	deliver(o, 99);
+	deliver(o, 199);
+	deliver(o, 999);
+	assert_int_equal(offsets_get_in_flight(o), 3);
+	mark(o, 199);
+	assert_in_range(offsets_get_in_flight(o), 1, 3);
+	mark(o, 998);
+	assert_int_equal(offsets_get_in_flight(o), 1);
+	mark(o, 999);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+	deliver(o, 1500);
+	assert_int_equal(offsets_get_in_flight(o), 1);
+}
+
+static void a_reset_gives_nothing_back_and_a_mark_ahead_counts(void **state)
+{
+	struct offsets *o = claimed(state, 10);
+
+	deliver(o, 10);
+	deliver(o, 11);
+	mark(o, 11);
+	reset(o, 10);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+	mark(o, 11);
+	deliver(o, 12);
+	deliver(o, 13);
+	reset(o, 10);
+	assert_int_equal(offsets_get_in_flight(o), 2);
+	mark(o, 11); /* what the reset took back: held before, and let go */
+	assert_int_equal(offsets_get_in_flight(o), 2);
+	mark(o, 20);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+	deliver(o, 14);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+	deliver(o, 21);
+	assert_int_equal(offsets_get_in_flight(o), 1);
+}
+
+static void what_is_void_after_a_reset_stays_so(void **state)
+{
+	struct offsets *o = claimed(state, 10);
+
+	deliver(o, 10);
+	deliver(o, 11);
+	deliver(o, 12);
+	mark(o, 12);
+	reset(o, 5);
+	mark(o, 8);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+}
+
+static void a_new_epoch_holds_nothing(void **state)
+{
+	struct offsets *o = claimed(state, 10);
+
+	deliver(o, 10);
+	offsets_seek(o, EPOCH + 1, 5);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+	deliver(o, 5);
+	assert_int_equal(offsets_get_in_flight(o), 1);
+	offsets_end(o);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+	offsets_begin(o, EPOCH + 2);
+	assert_int_equal(offsets_get_in_flight(o), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +453,11 @@ int main(void)
 		TEST(a_resume_from_before_a_seek_is_stale_from_after_it_counts),
 		TEST(a_resume_of_the_epoch_of_a_reset_is_stale_of_a_later_one_counts),
 		TEST(a_resume_does_not_move_behind_the_position_past_control_records),
+		TEST(what_was_sent_is_in_flight_until_it_is_marked),
+		TEST(over_gaps_it_is_shared_out_and_never_0_too_early),
+		TEST(a_reset_gives_nothing_back_and_a_mark_ahead_counts),
+		TEST(what_is_void_after_a_reset_stays_so),
+		TEST(a_new_epoch_holds_nothing),
 	};
 
 	return cmocka_run_group_tests_name("core offsets", tests, NULL, NULL);
