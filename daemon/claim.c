@@ -38,19 +38,29 @@ static void send_assign(struct claim *claim)
 			});
 }
 
-struct claim *claim_new(struct consumer *c, struct partition *p)
+static struct claim *allocate(struct connection *c)
 {
 	struct claim *claim = calloc(1, sizeof(*claim));
+
+	if (claim &&
+	    quota_open(&claim->in_flight, &c->daemon->quota, c->peer.uid, QUOTA_IN_FLIGHT)) {
+		free(claim);
+		claim = NULL;
+	}
+	return claim;
+}
+
+struct claim *claim_new(struct consumer *c, struct partition *p)
+{
+	struct claim *claim = allocate(c->connection);
 
 	if (!claim)
 		return NULL;
 	assert(!p->claim && p->state == PARTITION_ACTIVE && p->offsets.resume >= 0);
-	*claim = (struct claim){
-		.consumer = c,
-		.partition = p,
-		.id = ++c->last_claim,
-		.epoch = daemon_next_epoch(c->group->daemon),
-	};
+	claim->consumer = c;
+	claim->partition = p;
+	claim->id = ++c->last_claim;
+	claim->epoch = daemon_next_epoch(c->group->daemon);
 	claim->unannounced = notice_start(c);
 	p->claim = claim;
 	TAILQ_INSERT_TAIL(&c->claims, claim, link);
@@ -97,6 +107,14 @@ void claim_unset_runnable(struct claim *claim)
 	TAILQ_REMOVE(&claim->consumer->runnable, claim, run_link);
 }
 
+/* Who had no room in its user's share tries again when there is enough. */
+void claim_count_in_flight(struct claim *claim)
+{
+	quota_resize(&claim->in_flight, offsets_get_in_flight(&claim->partition->offsets));
+	if (quota_has_room_again(&claim->in_flight))
+		daemon_retry_stalled(claim->consumer->group->daemon);
+}
+
 void claim_send_epoch(struct claim *claim, const char *reason)
 {
 	struct offsets *o = &claim->partition->offsets;
@@ -118,6 +136,7 @@ void claim_seek(struct claim *claim, int64_t offset, const char *reason)
 	offsets_seek(&p->offsets, daemon_next_epoch(p->group->daemon), offset);
 	partition_move_to(p, offset);
 	claim_send_epoch(claim, reason);
+	claim_count_in_flight(claim);
 	claim->blocked = false;
 	claim_set_runnable(claim);
 }
@@ -192,5 +211,6 @@ void claim_end(struct claim *claim, const char *reason)
 	TAILQ_REMOVE(&c->claims, claim, link);
 	HASH_DEL(c->claim_table, claim);
 	c->n_claims--;
+	quota_release(&claim->in_flight);
 	free(claim);
 }

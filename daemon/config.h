@@ -91,7 +91,7 @@ struct config {
 	int log_level;
 	enum config_log_target log_target;
 	uint64_t memory_limit_bytes, output_limit_bytes;
-	uint32_t connections_max, connections_per_user;
+	uint32_t connections_max, connections_per_user, in_flight_per_user, requests_per_user;
 	uint32_t handshake_timeout_ms, drain_timeout_ms, settle_delay_ms;
 	enum config_on_stop on_stop;
 	struct config_cluster *clusters;

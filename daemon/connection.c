@@ -16,6 +16,7 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
+#include "daemon/turn.h"
 #include "proto/frame.h"
 
 #include <assert.h>
@@ -25,12 +26,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	READ_BYTES = 65536,
-	READS_TO_END = 1024, /* who goes on writing for ever is not heard for ever */
+	ACCEPT_REQUESTS = 20, /* what a connection costs that comes and goes */
+	FATAL_REQUESTS = 50,  /* a line of the log */
 	SEND_BYTES = 1 << 20,
 	CONTROL_BYTES =
 		1 << 20, /* beyond the limit for batches: more means the peer does not read */
@@ -53,6 +56,23 @@ static void log_end(const struct connection *c)
 		  c->reason ? c->reason : "end of connection");
 }
 
+/* Its claims go to others: that takes time, which is its user's. */
+static void end_consumer(struct connection *c)
+{
+	uint64_t start_us = turn_clock_us();
+
+	c->consumer = consumer_free(c->consumer);
+	quota_ask(&c->charge, turn_clock_us() - start_us, now_us());
+}
+
+static void release_charges(struct connection *c)
+{
+	quota_release(&c->big_charge);
+	quota_release(&c->in_charge);
+	quota_release(&c->out_charge);
+	quota_release(&c->charge);
+}
+
 void connection_free(struct connection *c)
 {
 	if (!c)
@@ -60,11 +80,11 @@ void connection_free(struct connection *c)
 	c->dead = true;
 	log_end(c);
 	query_forget_all(c);
-	c->consumer = consumer_free(c->consumer);
+	end_consumer(c);
+	turn_forget(c);
 	TAILQ_REMOVE(&c->daemon->connections, c, link);
 	c->daemon->n_connections--;
-	quota_release(&c->big_charge);
-	quota_release(&c->charge);
+	release_charges(c);
 	event_free(c->read_event);
 	event_free(c->write_event);
 	event_free(c->timer);
@@ -100,6 +120,11 @@ static void drop_slow_reader(struct connection *c, const char *reason)
 	connection_drop(c, reason);
 }
 
+static uint64_t user_share(const struct connection *c)
+{
+	return c->daemon->quota.limit_per_user[QUOTA_BUFFERS];
+}
+
 /* ---- out ------------------------------------------------------------------------------------- */
 
 size_t connection_get_pending_bytes(const struct connection *c)
@@ -107,10 +132,35 @@ size_t connection_get_pending_bytes(const struct connection *c)
 	return evbuffer_get_length(c->out);
 }
 
+/* Half of what one connection may hold, and of what all of its user's may: the rest is for control
+ * frames. Who holds nothing has room whatever the others of its user do. */
 bool connection_has_room(const struct connection *c)
 {
-	return !c->dead && !c->farewell && !c->mute && !c->big &&
-	       evbuffer_get_length(c->out) < c->daemon->config->output_limit_bytes / 2;
+	size_t pending = evbuffer_get_length(c->out);
+
+	if (c->dead || c->farewell || c->mute || c->big)
+		return false;
+	return !pending || (pending < c->daemon->config->output_limit_bytes / 2 &&
+			    quota_left(&c->out_charge) > user_share(c) / 2);
+}
+
+/* A large message has a charge of its own. */
+static void count_pending(struct connection *c)
+{
+	size_t pending = evbuffer_get_length(c->out);
+
+	quota_resize(&c->out_charge,
+		     pending > c->big_charge.amount ? pending - c->big_charge.amount : 0);
+}
+
+/* More than a peer that reads would ever leave unread. */
+static bool is_too_much(const struct connection *c)
+{
+	size_t pending = evbuffer_get_length(c->out);
+
+	if (pending > c->daemon->config->output_limit_bytes + CONTROL_BYTES + c->big_charge.amount)
+		return true;
+	return pending > READ_BYTES && !quota_left(&c->out_charge);
 }
 
 static void on_drained(struct connection *c)
@@ -141,6 +191,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n > 0)
 		c->last_progress_us = now_us();
+	count_pending(c);
 	if (!evbuffer_get_length(c->out))
 		on_drained(c);
 	else if (!had_room && c->consumer)
@@ -174,8 +225,7 @@ void connection_send_bytes(struct connection *c, const void *data, size_t size)
 	}
 	if ((size_t)n == size)
 		return;
-	if (evbuffer_get_length(c->out) >
-	    c->daemon->config->output_limit_bytes + CONTROL_BYTES + c->big_charge.amount) {
+	if (is_too_much(c)) {
 		drop_slow_reader(c, "slow reader: it sends requests but does not read the answers");
 		return;
 	}
@@ -183,6 +233,7 @@ void connection_send_bytes(struct connection *c, const void *data, size_t size)
 		connection_drop(c, "no memory");
 	else
 		start_writing(c);
+	count_pending(c);
 }
 
 void connection_send(struct connection *c, enum kgp_type type, const void *message)
@@ -234,6 +285,7 @@ void connection_fatal(struct connection *c, unsigned code, const char *context, 
 	if (c->dead || c->farewell || c->mute)
 		return;
 	c->reason = kgp_error_name(code);
+	c->asked += FATAL_REQUESTS;
 	log_write(LOG_WARNING, LOG_ABOUT(.peer = &c->peer, .code = code),
 		  "client %s (pid %d, uid %u): KG-%04u %s: %s", c->name ? c->name : "without hello",
 		  c->peer.pid, c->peer.uid, code, kgp_error_name(code), text);
@@ -262,7 +314,15 @@ static bool is_ending(const struct connection *c)
 	return c->dead || c->farewell;
 }
 
-/* Every whole frame in the buffer. */
+void connection_update_reading(struct connection *c)
+{
+	if (is_ending(c) || c->held || c->parked)
+		event_del(c->read_event);
+	else
+		event_add(c->read_event, NULL);
+}
+
+/* The whole frames in the buffer, until the turn is over. */
 static void cut_frames(struct connection *c)
 {
 	uint8_t header[KGP_FRAME_HEADER];
@@ -271,7 +331,7 @@ static void cut_frames(struct connection *c)
 	ssize_t n;
 	int r;
 
-	while (!is_ending(c) && !c->held) {
+	while (!is_ending(c) && !c->held && !turn_is_over(c)) {
 		n = evbuffer_copyout(c->in, header, sizeof(header));
 		r = n > 0 ? kgp_frame_peek(header, (size_t)n, KGP_FRAME_MAX_CLIENT, &size)
 			  : KGP_FRAME_PARTIAL;
@@ -295,28 +355,43 @@ static void cut_frames(struct connection *c)
 void connection_hold(struct connection *c)
 {
 	c->held = true;
-	event_del(c->read_event);
+	connection_update_reading(c);
 }
 
 void connection_go_on(struct connection *c)
 {
 	c->held = false;
-	if (c->dead) {
+	if (c->dead)
 		event_active(c->timer, EV_TIMEOUT, 0);
-	} else if (!c->farewell) {
-		event_add(c->read_event, NULL);
-		event_active(c->read_event, EV_READ, 0);
-	}
+	else if (!c->farewell)
+		turn_park(c); /* what waited behind the frame comes with its next turn */
 }
 
-/* Reads once. > 0: there may be more. */
+/* What is left of it. A user's connections together may not hold more half frames than its share;
+ * short ones always fit. */
+static void count_received(struct connection *c)
+{
+	size_t size = evbuffer_get_length(c->in);
+	bool fits = size <= READ_BYTES || !quota_fits(&c->in_charge, size);
+
+	quota_resize(&c->in_charge, size);
+	if (!fits && !is_ending(c) && !c->last_words)
+		connection_fatal(c, KGP_E_QUOTA, "protocol",
+				 "this user's connections have sent too many halves of frames");
+}
+
+/* Reads once; how much, 0: there is no more for now. To read and not have a whole frame is a
+ * request too: else a byte at a time would be free. */
 static int read_some(struct connection *c)
 {
 	int n = evbuffer_read(c->in, c->fd, READ_BYTES);
+	uint64_t asked = c->asked;
 
 	if (n > 0) {
 		cut_frames(c);
-		return !is_ending(c) && !c->held;
+		c->asked += c->asked == asked;
+		count_received(c);
+		return is_ending(c) || c->held ? 0 : n;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -324,19 +399,38 @@ static int read_some(struct connection *c)
 	return 0;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+void connection_turn(struct connection *c)
 {
-	cut_frames(arg); /* what waited behind a held frame */
-	if (!is_ending(arg))
-		read_some(arg);
+	if (is_ending(c) || c->held || !turn_begin(c))
+		return;
+	cut_frames(c); /* what waited behind a held frame, or for this turn */
+	if (!is_ending(c) && !c->held && !turn_is_over(c))
+		read_some(c);
+	else
+		count_received(c);
+	turn_end(c);
 }
 
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	connection_turn(arg);
+}
+
+/* What is there now: who goes on writing for ever is not heard for ever. */
 void connection_read_to_end(struct connection *c)
 {
-	int i;
+	int n, left = 0;
 
-	for (i = 0; i < READS_TO_END && read_some(c) > 0; i++)
-		;
+	if (ioctl(c->fd, FIONREAD, &left))
+		left = KGP_FRAME_MAX_CLIENT;
+	c->last_words = true;
+	cut_frames(c);
+	for (; left > 0 && !is_ending(c) && !c->held; left -= n) {
+		n = read_some(c);
+		if (!n)
+			break;
+	}
+	turn_end(c);
 }
 
 static void on_exit_of_process(evutil_socket_t fd, short what, void *arg)
@@ -354,9 +448,7 @@ static void hear_last_words(struct connection *c)
 		return;
 	c->mute = true;
 	c->dead = false;
-	cut_frames(c);
-	if (!c->held)
-		connection_read_to_end(c);
+	connection_read_to_end(c);
 	c->dead = true;
 }
 
@@ -435,7 +527,7 @@ static void abandon(struct connection *c)
 {
 	if (!c)
 		return;
-	quota_release(&c->charge);
+	release_charges(c);
 	if (c->read_event)
 		event_free(c->read_event);
 	if (c->write_event)
@@ -452,6 +544,17 @@ static void abandon(struct connection *c)
 	free(c);
 }
 
+static int charge(struct connection *c, struct quota *q)
+{
+	int r = quota_charge(&c->charge, q, c->peer.uid, QUOTA_CONNECTIONS, 1);
+
+	if (!r)
+		r = quota_open(&c->in_charge, q, c->peer.uid, QUOTA_BUFFERS);
+	if (!r)
+		r = quota_open(&c->out_charge, q, c->peer.uid, QUOTA_BUFFERS);
+	return r;
+}
+
 int connection_new(struct daemon *d, int fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
@@ -465,7 +568,7 @@ int connection_new(struct daemon *d, int fd)
 		r = peer_read(&c->peer, fd, &c->pid_fd);
 	}
 	if (!r)
-		r = quota_charge(&c->charge, &d->quota, c->peer.uid, QUOTA_CONNECTIONS, 1);
+		r = charge(c, &d->quota);
 	if (!r)
 		r = add_events(c);
 	if (r) {
@@ -476,5 +579,6 @@ int connection_new(struct daemon *d, int fd)
 	}
 	TAILQ_INSERT_TAIL(&d->connections, c, link);
 	d->n_connections++;
+	quota_ask(&c->charge, ACCEPT_REQUESTS, now_us());
 	return 0;
 }

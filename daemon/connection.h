@@ -20,14 +20,15 @@ struct evbuffer;
 struct event;
 
 struct connection {
-	TAILQ_ENTRY(connection) link; /* of daemon->connections */
+	TAILQ_ENTRY(connection) link;	   /* of daemon->connections */
+	TAILQ_ENTRY(connection) park_link; /* of daemon->parked */
 	struct daemon *daemon;
 	int fd, pid_fd; /* pid_fd -1: none */
 	struct event *read_event, *write_event, *exit_event;
 	struct event *timer; /* of the handshake; later of the farewell */
 	struct evbuffer *in, *out;
 	struct peer peer;
-	struct quota_charge charge, big_charge;
+	struct quota_charge charge, big_charge, in_charge, out_charge;
 	uint32_t features;	   /* bit i: the client named feature i */
 	uint32_t max_frame;	   /* largest body that the client takes */
 	char *name, *language;	   /* of HELLO; owned */
@@ -35,13 +36,16 @@ struct connection {
 	struct queries queries;	   /* owned; that wait for an answer */
 	unsigned n_queries;
 	uint64_t opened_us, last_progress_us; /* of its taking output */
+	uint64_t asked;			      /* requests of this turn, see turn.c */
 	bool hello;			      /* HELLO came */
 	bool big;			      /* a message larger than a batch is on its way */
-	bool farewell; /* a fatal ERROR was sent: nothing is read, closed when it is out */
-	bool held;     /* see connection_hold() */
-	bool mute;     /* the peer is gone: it is only listened to */
-	bool refused;  /* OPEN was refused: what was sent behind it is ignored until the next */
-	bool dead;     /* to be freed by its timer, at the next turn of the loop */
+	bool farewell;	 /* a fatal ERROR was sent: nothing is read, closed when it is out */
+	bool held;	 /* see connection_hold() */
+	bool parked;	 /* not read until its next turn, see turn.c */
+	bool mute;	 /* the peer is gone: it is only listened to */
+	bool last_words; /* it is heard to its end at once */
+	bool refused;	 /* OPEN was refused: what was sent behind it is ignored until the next */
+	bool dead;	 /* to be freed by its timer, at the next turn of the loop */
 	const char *reason; /* of its end, for the log; static */
 };
 
@@ -60,6 +64,8 @@ bool connection_has_room(const struct connection *c); /* for a batch */
 void connection_fatal(struct connection *c, unsigned code, const char *context, const char *text);
 void connection_drop(struct connection *c, const char *reason);
 void connection_read_to_end(struct connection *c);
+void connection_turn(struct connection *c); /* reads once, unless its user waits */
+void connection_update_reading(struct connection *c);
 
 /* A frame waits for an answer from Kafka: the frames behind it, and the end, wait too. */
 void connection_hold(struct connection *c);

@@ -26,6 +26,7 @@
 #include "daemon/server.h"
 #include "daemon/state.h"
 #include "daemon/status.h"
+#include "daemon/turn.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -161,6 +162,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	d->ticks++;
 	memory_tick(d);
+	quota_tick(&d->quota, now_us());
 	daemon_retry_stalled(d);
 	TAILQ_FOREACH (c, &d->connections, link)
 		connection_tick(c);
@@ -196,6 +198,12 @@ static void set_limits(struct daemon *d)
 	d->quota.limit_per_user[QUOTA_CONNECTIONS] = config->connections_per_user;
 	d->quota.limit[QUOTA_BYTES] = config->memory_limit_bytes / 2;
 	d->quota.limit_per_user[QUOTA_BYTES] = config->memory_limit_bytes / 4;
+	d->quota.limit[QUOTA_BUFFERS] = UINT64_MAX; /* else one user's could be another's refusal */
+	d->quota.limit_per_user[QUOTA_BUFFERS] = config->memory_limit_bytes / 8;
+	d->quota.limit[QUOTA_IN_FLIGHT] = UINT64_MAX;
+	d->quota.limit_per_user[QUOTA_IN_FLIGHT] =
+		config->in_flight_per_user ? config->in_flight_per_user : UINT64_MAX;
+	d->quota.requests_per_s = config->requests_per_user;
 }
 
 static void reload_access(struct daemon *d)
@@ -474,6 +482,8 @@ int daemon_open(struct daemon *d, struct config *config)
 	if (!r)
 		r = add_watchdog(d);
 	if (!r)
+		r = turn_open(d);
+	if (!r)
 		r = pattern_open(d);
 	if (!r)
 		r = state_open(&d->state, d);
@@ -533,6 +543,7 @@ void daemon_close(struct daemon *d)
 		event_free(d->pump_event);
 	pattern_close(d);
 	d->manager = manager_free(d->manager);
+	turn_close(d);
 	if (d->base)
 		event_base_free(d->base);
 	notify_close();

@@ -30,6 +30,10 @@ struct daemon {
 	TAILQ_HEAD(, group) groups;	      /* owned */
 	TAILQ_HEAD(, connection) connections; /* owned */
 	unsigned n_connections;
+	TAILQ_HEAD(, connection) parked; /* of them: not read until their next turn, see turn.c */
+	unsigned n_parked;
+	uint64_t parked_due_us;
+	struct event *parked_timer;
 	struct consumer_pump pump; /* consumers that may have something to send */
 	struct patterns matching;  /* being matched, see pattern.c */
 	struct event *match_event;

@@ -6,8 +6,9 @@
  * and about as many bytes as a frame should have; copy them into MESSAGES frames; free them. Claims
  * of a consumer take turns, and so do consumers, so that nobody waits for another's backlog. What
  * was taken and cannot be sent now is kept by the partition. A message larger than a batch travels
- * alone and uncopied, charged to its user. Owns one scratch buffer for frames and one for headers;
- * called by the pump on the loop's thread only.
+ * alone and uncopied, charged to its user. A user that has as many messages in flight as it may is
+ * sent no more until it has marked: the queue is not read, as without credit. Owns one scratch
+ * buffer for frames and one for headers; called by the pump on the loop's thread only.
  */
 #include "daemon/claim.h"
 #include "daemon/connection.h"
@@ -163,10 +164,15 @@ static size_t send_all(struct turn *t, struct kafka_message *m, size_t n, bool *
 	return i;
 }
 
-static size_t how_many(const struct credit *c, const struct partition *p, size_t target)
+static size_t how_many(const struct turn *t)
 {
-	uint64_t n = credit_messages_left(c), bytes = credit_bytes_left(c);
+	uint64_t n = credit_messages_left(t->credit), bytes = credit_bytes_left(t->credit);
+	uint64_t left = quota_left(&t->claim->in_flight);
+	const struct partition *p = t->claim->partition;
+	size_t target = t->target;
 
+	if (n > left)
+		n = left;
 	if (bytes > target)
 		bytes = target;
 	bytes = bytes / (p->average_bytes + 1) + 1;
@@ -195,6 +201,16 @@ static void put_back(struct claim *claim, struct kafka_message *m, size_t n, boo
 		partition_move_to(claim->partition, offset);
 }
 
+/* Its user holds all it may: it goes on when enough was marked. */
+static bool is_full(struct claim *claim)
+{
+	if (quota_left(&claim->in_flight))
+		return false;
+	quota_note_full(&claim->in_flight);
+	claim->consumer->stalled = true;
+	return true;
+}
+
 static void deliver(struct claim *claim)
 {
 	static struct kafka_message messages[TURN_MESSAGES];
@@ -207,7 +223,9 @@ static void deliver(struct claim *claim)
 
 	if (c->connection->max_frame < t.target)
 		t.target = c->connection->max_frame;
-	n = partition_take(p, messages, how_many(t.credit, p, t.target));
+	if (is_full(claim))
+		return;
+	n = partition_take(p, messages, how_many(&t));
 	if (!n && p->idle) {
 		claim_unset_runnable(claim);
 		return;
@@ -217,6 +235,7 @@ static void deliver(struct claim *claim)
 	if (n)
 		partition_sample(p, messages[0].record.offset, messages[0].record.timestamp);
 	sent = send_all(&t, messages, n, &blocked);
+	claim_count_in_flight(claim);
 	if (sent < n)
 		put_back(claim, messages + sent, n - sent, blocked);
 	if (t.credit == &claim->credit && !credit_open(t.credit))

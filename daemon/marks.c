@@ -40,6 +40,7 @@ static int verdict(struct consumer *c, enum marks_kind kind, const struct kgp_en
 	struct claim *claim = consumer_find_claim(c, e->claim);
 	struct offsets *o;
 	int64_t end = INT64_MAX;
+	int r;
 
 	if (!claim)
 		return e->claim && e->claim <= c->last_claim ? KGP_VERDICT_STALE
@@ -50,8 +51,11 @@ static int verdict(struct consumer *c, enum marks_kind kind, const struct kgp_en
 	if (end < 0)
 		end = final ? INT64_MAX : 0;
 	if (kind == RESETS)
-		return offsets_reset(o, e->epoch, e->offset, e->metadata, end);
-	return offsets_mark(o, e->epoch, e->offset, e->metadata, end);
+		r = offsets_reset(o, e->epoch, e->offset, e->metadata, end);
+	else
+		r = offsets_mark(o, e->epoch, e->offset, e->metadata, end);
+	claim_count_in_flight(claim);
+	return r;
 }
 
 /* A releasing claim whose last message was marked need not wait any longer. */

@@ -17,12 +17,13 @@
 #include "daemon/open.h"
 #include "daemon/query.h"
 #include "daemon/seek.h"
+#include "daemon/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEATURES = (1u << KGP_N_FEATURES) - 1 };
+enum { FEATURES = (1u << KGP_N_FEATURES) - 1, BYTES_PER_REQUEST = 1024 };
 
 static void fatal(struct connection *c, unsigned code, const char *text)
 {
@@ -272,22 +273,23 @@ static const struct action {
 	enum kgp_type type;
 	enum needs needs;
 	bool pipelined; /* may stand behind an OPEN that turns out to be refused */
+	bool cheap;	/* counts by its entries, everything else by the time it takes */
 	void (*run)(struct connection *c, union kgp_body *b);
 } actions[] = {
-	{KGP_T_hello, NEEDS_NOTHING, false, on_hello},
-	{KGP_T_open, NEEDS_NO_CONSUMER, false, open_consumer},
-	{KGP_T_resume, NEEDS_CONSUMER, true, on_resume},
-	{KGP_T_resume_end, NEEDS_CONSUMER, true, on_resume_end},
-	{KGP_T_close, NEEDS_CONSUMER, false, on_close},
-	{KGP_T_credit, NEEDS_CONSUMER, true, on_credit},
-	{KGP_T_mark, NEEDS_CONSUMER, false, on_mark},
-	{KGP_T_reset, NEEDS_CONSUMER, false, on_reset},
-	{KGP_T_commit, NEEDS_CONSUMER, false, on_commit},
-	{KGP_T_pause, NEEDS_CONSUMER, false, on_pause},
-	{KGP_T_done, NEEDS_CONSUMER, false, on_done},
-	{KGP_T_seek, NEEDS_CONSUMER, false, on_seek},
-	{KGP_T_claim_close, NEEDS_CONSUMER, false, on_claim_close},
-	{KGP_T_query, NEEDS_NOTHING, false, query_start},
+	{KGP_T_hello, NEEDS_NOTHING, false, false, on_hello},
+	{KGP_T_open, NEEDS_NO_CONSUMER, false, false, open_consumer},
+	{KGP_T_resume, NEEDS_CONSUMER, true, false, on_resume},
+	{KGP_T_resume_end, NEEDS_CONSUMER, true, false, on_resume_end},
+	{KGP_T_close, NEEDS_CONSUMER, false, false, on_close},
+	{KGP_T_credit, NEEDS_CONSUMER, true, true, on_credit},
+	{KGP_T_mark, NEEDS_CONSUMER, false, true, on_mark},
+	{KGP_T_reset, NEEDS_CONSUMER, false, true, on_reset},
+	{KGP_T_commit, NEEDS_CONSUMER, false, false, on_commit},
+	{KGP_T_pause, NEEDS_CONSUMER, false, true, on_pause},
+	{KGP_T_done, NEEDS_CONSUMER, false, false, on_done},
+	{KGP_T_seek, NEEDS_CONSUMER, false, false, on_seek},
+	{KGP_T_claim_close, NEEDS_CONSUMER, false, false, on_claim_close},
+	{KGP_T_query, NEEDS_NOTHING, false, false, query_start},
 };
 
 static const struct action *find_action(enum kgp_type type)
@@ -315,6 +317,34 @@ static void run(struct connection *c, const struct action *a, union kgp_body *b)
 		a->run(c, b);
 }
 
+static uint64_t count_entries(enum kgp_type type, const union kgp_body *b)
+{
+	switch (type) {
+	case KGP_T_mark:
+		return b->mark.entries.n;
+	case KGP_T_reset:
+		return b->reset.entries.n;
+	case KGP_T_pause:
+		return b->pause.claims.n;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * What a frame counts for, measured: a mark 0.15 us of the loop's time in a row and 1 us alone, an
+ * entry of a long one 0.08 us. The rest is as dear as what it meets, so its time is taken.
+ */
+static void run_and_count(struct connection *c, const struct action *a, union kgp_body *b)
+{
+	uint64_t n = count_entries(a->type, b), start_us = a->cheap ? 0 : turn_clock_us();
+
+	run(c, a, b);
+	if (!a->cheap)
+		n = turn_clock_us() - start_us;
+	c->asked += n > 1 ? n : 1;
+}
+
 void session_on_frame(struct connection *c, const uint8_t *body, size_t size)
 {
 	const struct kgp_info *info;
@@ -322,6 +352,7 @@ void session_on_frame(struct connection *c, const uint8_t *body, size_t size)
 	union kgp_body b;
 	int r = kgp_decode(body, size, KGP_CLIENT, &info, &b);
 
+	c->asked += size / BYTES_PER_REQUEST;
 	if (r == KGP_IGNORE)
 		return;
 	if (r < 0) {
@@ -333,6 +364,6 @@ void session_on_frame(struct connection *c, const uint8_t *body, size_t size)
 		fatal(c, KGP_E_UNSUPPORTED, NULL);
 	else if (!a)
 		fatal(c, KGP_E_OUT_OF_ORDER, "HELLO comes first");
-	else
-		run(c, a, &b);
+	else if (a->type != KGP_T_query || !c->last_words) /* nobody hears the answer */
+		run_and_count(c, a, &b);
 }

@@ -15,12 +15,19 @@
 #include "daemon/group.h"
 #include "daemon/log.h"
 
+/* It comes back when its user has marked: see delivery.c. */
+static bool is_over_quota(const struct partition *p)
+{
+	return p->claim && !quota_left(&p->claim->in_flight);
+}
+
 static bool may_take(const struct partition *p)
 {
 	struct claim *claim = p->claim;
 
 	return claim && !claim->unannounced && !p->n_carry && !p->paused_for_memory &&
-	       credit_open(claim_get_credit(claim)) && consumer_may_send(claim->consumer);
+	       credit_open(claim_get_credit(claim)) && consumer_may_send(claim->consumer) &&
+	       !is_over_quota(p);
 }
 
 /* Control records are no messages: librdkafka's position knows of them. */
@@ -40,6 +47,7 @@ static enum progress_heal judge(struct group *g, struct partition *p)
 	struct progress_facts facts = {
 		.claimed = claim && claim->state == CLAIM_LIVE,
 		.paused = claim && (claim->paused || claim->blocked),
+		.over_quota = is_over_quota(p),
 		.may_take = may_take(p),
 		.broker_away = g->error_code == KGP_E_BROKER || g->error_code == KGP_E_AUTH,
 		.position = position_of(p),

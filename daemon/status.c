@@ -125,10 +125,46 @@ static const char *level_name(int level)
 	return names[level & 7];
 }
 
+static void put_limits(struct kgp_buf *b, const struct daemon *d)
+{
+	const uint64_t *limit = d->quota.limit_per_user;
+
+	kgp_put_str(b, kgp_text("limits_per_user"));
+	kgp_put_map(b, 4);
+	put_number(b, "connections", (int64_t)limit[QUOTA_CONNECTIONS]);
+	put_number(b, "buffered_bytes",
+		   (int64_t)limit[QUOTA_BUFFERS] + (int64_t)limit[QUOTA_BYTES]);
+	put_known(b, "in_flight",
+		  d->config->in_flight_per_user ? (int64_t)limit[QUOTA_IN_FLIGHT] : -1);
+	put_number(b, "requests_per_s", (int64_t)d->quota.requests_per_s);
+}
+
+/* What each uid holds, and how often it came up against its limits. */
+static void put_users(struct kgp_buf *b, const struct daemon *d)
+{
+	const struct quota_user *user;
+	uint32_t n = 0;
+
+	LIST_FOREACH (user, &d->quota.users, link)
+		n++;
+	put_array(b, "users", n);
+	LIST_FOREACH (user, &d->quota.users, link) {
+		kgp_put_map(b, 7);
+		put_number(b, "uid", user->uid);
+		put_number(b, "connections", (int64_t)user->used[QUOTA_CONNECTIONS]);
+		put_number(b, "buffered_bytes",
+			   (int64_t)(user->used[QUOTA_BYTES] + user->used[QUOTA_BUFFERS]));
+		put_number(b, "in_flight", (int64_t)user->used[QUOTA_IN_FLIGHT]);
+		put_number(b, "in_flight_waits", (int64_t)user->n_full[QUOTA_IN_FLIGHT]);
+		put_number(b, "requests", (int64_t)user->n_requests);
+		put_number(b, "requests_waits", (int64_t)user->n_waits);
+	}
+}
+
 static void put_daemon(struct kgp_buf *b, const struct daemon *d)
 {
 	kgp_put_str(b, kgp_text("daemon"));
-	kgp_put_map(b, 12);
+	kgp_put_map(b, 14);
 	put_text(b, "name", d->config->name);
 	put_text(b, "software", "kgroupd/" KGROUPD_VERSION);
 	put_text(b, "librdkafka", kafka_library_version());
@@ -142,6 +178,8 @@ static void put_daemon(struct kgp_buf *b, const struct daemon *d)
 	put_number(b, "n_connections", d->n_connections);
 	put_text(b, "log_level", level_name(log_get_level()));
 	put_text(b, "config", d->config->file);
+	put_limits(b, d);
+	put_users(b, d);
 }
 
 /* A cluster is what its groups see of it. */
@@ -335,7 +373,7 @@ static void put_partition(struct kgp_buf *b, struct partition *p)
 	const struct connection *holder = p->claim ? p->claim->consumer->connection : NULL;
 	int64_t behind_ms = partition_get_behind_ms(p, wall_ms());
 
-	kgp_put_map(b, 13);
+	kgp_put_map(b, 14);
 	put_text(b, "topic", p->topic);
 	put_number(b, "partition", p->id);
 	put_known(b, "committed", p->offsets.committed);

@@ -14,6 +14,7 @@
 #include "client-lib/ctl/group_table.h"
 #include "client-lib/ctl/human.h"
 #include "client-lib/ctl/options.h"
+#include "client-lib/ctl/person.h"
 #include "client-lib/ctl/query.h"
 #include "client-lib/ctl/show.h"
 #include "client-lib/ctl/value.h"
@@ -63,6 +64,37 @@ static void print_daemon(const struct ctl *ctl, const json_t *daemon)
 	       human_size(limit, value_number(daemon, "memory_limit_bytes", 0)),
 	       human_count(count, value_number(daemon, "n_connections", 0), "connection"),
 	       value_text(daemon, "log_level", "-"), value_text(daemon, "config", "-"));
+}
+
+/* A user that came up against its limits, with -v every user. */
+static void print_user(const struct ctl *ctl, const json_t *user, const json_t *limits)
+{
+	char person[PERSON_BYTES], count[HUMAN_BYTES], size[HUMAN_BYTES];
+	long long n_full = value_number(user, "in_flight_waits", 0);
+	long long n_waits = value_number(user, "requests_waits", 0);
+
+	if (!n_full && !n_waits && !ctl->verbose)
+		return;
+	printf("user %s: %s of %lld, %s buffered, %lld in flight",
+	       person_user(person, value_number(user, "uid", -1)),
+	       human_count(count, value_number(user, "connections", 0), "connection"),
+	       (long long)value_number(limits, "connections", 0),
+	       human_size(size, value_number(user, "buffered_bytes", 0)),
+	       (long long)value_number(user, "in_flight", 0));
+	if (n_full)
+		printf(", held back %lld times at in.flight.per.user", n_full);
+	if (n_waits)
+		printf(", slowed down %lld times at requests.per.user", n_waits);
+	printf("\n");
+}
+
+static void print_users(const struct ctl *ctl, const json_t *daemon)
+{
+	const json_t *limits = json_object_get(daemon, "limits_per_user");
+	json_t *user;
+	size_t i;
+
+	json_array_foreach(value_list(daemon, "users"), i, user) print_user(ctl, user, limits);
 }
 
 /* What the error that lasts means for the reader: its code, how to mend it, where more stands. */
@@ -168,6 +200,7 @@ static int print_screen(const struct ctl *ctl, const struct status *status, json
 	int r;
 
 	print_daemon(ctl, json_object_get(answer, "daemon"));
+	print_users(ctl, json_object_get(answer, "daemon"));
 	printf("\n");
 	r = cluster_table_print(ctl, clusters, t);
 	print_texts(ctl, clusters);

@@ -43,6 +43,8 @@ static enum progress_verdict judge(const struct progress *p, const struct progre
 		return PROGRESS_UNCLAIMED;
 	if (f->paused)
 		return PROGRESS_PAUSED;
+	if (f->over_quota)
+		return PROGRESS_QUOTA;
 	if (is_long(p->owes_since_us, now_us))
 		return PROGRESS_SLOW;
 	if (f->position >= f->end)
@@ -75,8 +77,8 @@ const char *progress_name(enum progress_verdict v)
 	static const char *const names[] = {
 		[PROGRESS_UNCLAIMED] = "unclaimed",   [PROGRESS_MOVING] = "moving",
 		[PROGRESS_NO_DATA] = "no data",	      [PROGRESS_PAUSED] = "paused",
-		[PROGRESS_SLOW] = "slow application", [PROGRESS_BROKER] = "broker away",
-		[PROGRESS_STUCK] = "fetch stuck",
+		[PROGRESS_QUOTA] = "in flight quota", [PROGRESS_SLOW] = "slow application",
+		[PROGRESS_BROKER] = "broker away",    [PROGRESS_STUCK] = "fetch stuck",
 	};
 
 	return names[v];

@@ -11,6 +11,7 @@ enum progress_verdict {
 	PROGRESS_MOVING,    /* it moves, or stands for less than the patience */
 	PROGRESS_NO_DATA,   /* everything of the log was sent and marked */
 	PROGRESS_PAUSED,    /* by its holder */
+	PROGRESS_QUOTA,	    /* its holder's user has as many messages in flight as it may */
 	PROGRESS_SLOW,	    /* its holder takes no more, or marks nothing of what it has */
 	PROGRESS_BROKER,    /* the cluster does not answer */
 	PROGRESS_STUCK,	    /* there is data, room and a broker, and nothing comes */
@@ -21,7 +22,8 @@ enum progress_heal { PROGRESS_LEAVE, PROGRESS_SEEK, PROGRESS_REASSIGN };
 /* What is known of a partition now. */
 struct progress_facts {
 	bool claimed, paused;
-	bool may_take; /* credit and room */
+	bool over_quota; /* of messages in flight */
+	bool may_take;	 /* credit and room */
 	bool broker_away;
 	int64_t position;   /* the next offset to be taken, control records counted */
 	int64_t end;	    /* of the log, as the broker said; -1: not known */

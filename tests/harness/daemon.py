@@ -152,6 +152,11 @@ class Daemon:
     def n_fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def loop_cpu_s(self):
+        """Processor time of the thread that turns the loop, to the nanosecond."""
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat")
+        return int(path.read_text(encoding="ascii").split()[0]) / 1e9
+
     def cpu_s(self):
         text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
         fields = text.rsplit(")", 1)[1].split()

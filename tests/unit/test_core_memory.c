@@ -199,6 +199,21 @@ static void a_new_user_is_not_charged(void **state)
 	quota_deinit(&q);
 }
 
+static void a_new_user_opens_no_charge(void **state)
+{
+	struct quota_charge charge = {0};
+	struct quota q;
+	int r;
+
+	quota_init(&q);
+	starve();
+	r = quota_open(&charge, &q, 1000, QUOTA_BUFFERS);
+	feed();
+	assert_int_equal(r, -ENOMEM);
+	assert_null(charge.user);
+	quota_deinit(&q);
+}
+
 static void a_known_user_needs_no_memory(void **state)
 {
 	struct quota_charge charges[2] = {{0}};
@@ -245,6 +260,7 @@ int main(void)
 		cmocka_unit_test(what_is_marked_without_metadata_needs_no_memory),
 		cmocka_unit_test(a_commit_waits_for_memory),
 		cmocka_unit_test(a_new_user_is_not_charged),
+		cmocka_unit_test(a_new_user_opens_no_charge),
 		cmocka_unit_test(a_known_user_needs_no_memory),
 		cmocka_unit_test(a_filter_is_not_made),
 	};

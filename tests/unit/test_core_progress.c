@@ -55,6 +55,20 @@ static void at_the_end_there_is_no_data(void **state)
 	assert_verdict(PROGRESS_NO_DATA);
 }
 
+static void a_user_that_holds_all_it_may_is_told_so_at_once_and_nothing_is_healed(void **state)
+{
+	f.over_quota = true;
+	f.may_take = false;
+	f.sent = 9;
+	assert_int_equal(look(0), PROGRESS_LEAVE);
+	assert_verdict(PROGRESS_QUOTA);
+	assert_int_equal(look(1000), PROGRESS_LEAVE);
+	assert_verdict(PROGRESS_QUOTA);
+	f.paused = true;
+	look(1);
+	assert_verdict(PROGRESS_PAUSED);
+}
+
 static void what_is_sent_and_not_marked_is_slow_after_a_while(void **state)
 {
 	f.position = 10;
@@ -135,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_moves_is_moving),
 		TEST(at_the_end_there_is_no_data),
+		TEST(a_user_that_holds_all_it_may_is_told_so_at_once_and_nothing_is_healed),
 		TEST(what_is_sent_and_not_marked_is_slow_after_a_while),
 		TEST(who_takes_no_more_is_slow),
 		TEST(a_broker_that_is_away_is_not_healed),

@@ -188,6 +188,33 @@ static void put_consumers(struct kgp_buf *b)
 	put_text(b, "topics_exclude", "-test$");
 }
 
+/* Root came up against both of its limits, the other one against none. */
+static void put_users(struct kgp_buf *b)
+{
+	kgp_put_str(b, kgp_text("users"));
+	kgp_put_array(b, 2);
+	kgp_put_map(b, 6);
+	put_number(b, "uid", 0);
+	put_number(b, "connections", 3);
+	put_number(b, "buffered_bytes", 43 << 20);
+	put_number(b, "in_flight", 7);
+	put_number(b, "in_flight_waits", 4);
+	put_number(b, "requests_waits", 5);
+	kgp_put_map(b, 2);
+	put_number(b, "uid", 4000000000);
+	put_number(b, "connections", 1);
+}
+
+static void put_daemon(struct kgp_buf *b)
+{
+	kgp_put_str(b, kgp_text("daemon"));
+	kgp_put_map(b, 2);
+	kgp_put_str(b, kgp_text("limits_per_user"));
+	kgp_put_map(b, 1);
+	put_number(b, "connections", 500);
+	put_users(b);
+}
+
 /* Good for status and for lag: each takes what it knows. */
 static void answer_with_a_group(int fd)
 {
@@ -195,7 +222,8 @@ static void answer_with_a_group(int fd)
 	struct kgp_buf b = {0};
 	uint32_t request = take_query(fd, &body);
 
-	kgp_put_map(&b, 1);
+	kgp_put_map(&b, 2);
+	put_daemon(&b);
 	kgp_put_str(&b, kgp_text("groups"));
 	kgp_put_array(&b, 1);
 	kgp_put_map(&b, 9);
@@ -234,6 +262,16 @@ static void status_says_why_a_group_is_silent_and_what_is_next(void **state)
 	assert_non_null(strstr(text, "\nwarning: billing: nobody consumes\n"
 				     "    next: kgroupctl consume billing --no-mark\n"));
 	assert_non_null(strstr(text, "\nbilling: user data: rack=7\n"));
+	assert_non_null(strstr(text,
+			       "\nuser root: 3 connections of 500, 43 MiB buffered, 7 in flight, "
+			       "held back 4 times at in.flight.per.user, slowed down 5 times "
+			       "at requests.per.user\n"));
+	assert_null(strstr(text, "user 4000000000"));
+	ctl.verbose = true;
+	assert_int_equal(run(cmd_status, &ctl, NULL, text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "\nuser 4000000000: 1 connection of 500, 0 B buffered, 0 in "
+				     "flight\n"));
+	ctl.verbose = false;
 	assert_int_equal(run(cmd_status, &ctl, "billing", text, sizeof(text)), 0);
 	assert_non_null(strstr(text, " orders,/^shop-/,!/-test$/\n"));
 	ctl.columns = "group,state,lag,user-data";
