@@ -103,7 +103,7 @@ class Lane:
                     "cluster": self.name, "group.id": self.group_id, "instance.id": "",
                     "session.timeout": self.fault.session_timeout, "heartbeat.interval": "300ms",
                     "initial.offset": "earliest", "commit.interval": "100ms",
-                    "leave.delay": "0s",
+                    "leave.delay": "0s", "kafka.reconnect.backoff.max.ms": 1000,
                     "kafka.topic.metadata.refresh.interval.ms": self.fault.refresh_ms}}
 
     # ---- what it does ----

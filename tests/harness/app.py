@@ -9,8 +9,8 @@ END_TIMEOUT_S = 20
 
 
 class App:
-    def __init__(self, hub, program, daemon, group, topics, *options, settings=None):
-        argv = [program, "--group", group]
+    def __init__(self, hub, program, daemon, group, topics, *options, settings=None, launcher=()):
+        argv = [*launcher, program, "--group", group]
         for topic in topics:
             argv += ["--topic", topic]
         for key, value in {"socket": daemon.socket_path, **(settings or {})}.items():

@@ -125,12 +125,12 @@ class Scene:
         ids = {row["name"]: row["id"] for row in rows}
         return sorted(peers, key=lambda peer: ids[peer.name])
 
-    def app(self, topics, *options, daemon=None, group="g", **settings):
+    def app(self, topics, *options, daemon=None, group="g", launcher=(), **settings):
         topics = [topics] if isinstance(topics, str) else topics
         program = self.builddir / "tests/system/kgtest"
         names = {key.replace("_", "."): value for key, value in settings.items()}
         app = App(self.hub, program, daemon or self.daemons[-1], group, topics, *options,
-                  settings=names)
+                  settings=names, launcher=launcher)
         self.apps.append(app)
         return app
 
