@@ -65,12 +65,13 @@ def test_an_idle_member_is_not_evicted(scene):
 def test_partitions_that_are_paused_for_memory_go_on_when_there_is_some(scene):
     """A partition that is paused in its first moment, or resumed twice, would stand or go back; a
     queue that nobody reads holds whole fetches."""
+    program = (scene.builddir / "daemon/kgroupd").read_bytes()
+    if b"__asan_init" in program or b"__tsan_init" in program:
+        pytest.skip("a sanitizer keeps what was freed")
     topic = scene.topic(16)
     for partition in range(16):
         scene.witness.fill(topic, partition, 2000, 1000)
     daemon = scene.daemon(daemon={"memory.limit": "40MiB"})
-    if daemon.rss_bytes() > 30 << 20:
-        pytest.skip("a sanitizer's memory is not given back")
     client = scene.consumer(topic, options={"window": None})
     client.wait_claims([(topic, p) for p in range(16)])
     daemon.wait_log("paused [0-9]+ unread partitions")

@@ -207,6 +207,7 @@ def test_cooperative_sticky_moves_no_more_than_it_must(scene):
     if not scene.newest:
         daemon.start(wait=False)
         daemon.wait_log("2.10.1")
+        assert daemon.wait_exit() == 78
         return
     daemon.start()
     first = scene.consumer(topic).wait_claims([(topic, p) for p in range(6)])
