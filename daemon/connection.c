@@ -16,6 +16,7 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
+#include "daemon/server.h"
 #include "daemon/turn.h"
 #include "proto/frame.h"
 
@@ -75,6 +76,8 @@ static void release_charges(struct connection *c)
 
 void connection_free(struct connection *c)
 {
+	struct daemon *d = c ? c->daemon : NULL;
+
 	if (!c)
 		return;
 	c->dead = true;
@@ -99,6 +102,7 @@ void connection_free(struct connection *c)
 	free(c->name);
 	free(c->language);
 	free(c);
+	server_go_on(d->server);
 }
 
 void connection_drop(struct connection *c, const char *reason)

@@ -174,7 +174,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	TAILQ_FOREACH (cluster, &d->clusters, link)
 		light_tick(cluster);
-	server_tick(d->server);
+	server_go_on(d->server);
 	notify_status(d);
 	if (d->draining)
 		notify_send("EXTEND_TIMEOUT_USEC=5000000");

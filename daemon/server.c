@@ -5,7 +5,9 @@
  * Owns it, unless the service manager passed it: then it stays there over our restarts. Its mode
  * and group are the first access rule. A reserve descriptor lets us refuse, rather than spin, when
  * the process runs out of them: it is given up, the connection accepted and closed, and accepting
- * rests until the next tick.
+ * rests until a connection has gone, at most until the next tick. To wait for the tick whatever
+ * happens would leave who comes then behind all those that came and went in a storm: a queue of
+ * 4096 of them, at as many a second as there are descriptors.
  */
 #include "daemon/server.h"
 
@@ -30,13 +32,27 @@ struct server {
 	int fd, reserve_fd;
 	bool passed; /* by the service manager */
 	bool resting;
+	unsigned n_refused; /* since that was logged */
+	uint64_t logged_us;
 };
 
-enum { ACCEPTS_PER_TURN = 64 };
+enum { ACCEPTS_PER_TURN = 64, LOG_EVERY_US = 1000000 };
 
 static int open_reserve(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void log_refused(struct server *s)
+{
+	if (s->logged_us && now_us() - s->logged_us < LOG_EVERY_US)
+		return;
+	log_write(LOG_ERR, NULL,
+		  "out of file descriptors with %u connections: %u client%s refused; raise "
+		  "LimitNOFILE",
+		  s->daemon->n_connections, s->n_refused, s->n_refused == 1 ? " was" : "s were");
+	s->logged_us = now_us();
+	s->n_refused = 0;
 }
 
 static void refuse_for_want_of_descriptors(struct server *s)
@@ -50,10 +66,8 @@ static void refuse_for_want_of_descriptors(struct server *s)
 	s->reserve_fd = open_reserve();
 	s->resting = true;
 	event_del(s->event);
-	log_write(LOG_ERR, NULL,
-		  "out of file descriptors with %u connections: a client was refused; raise "
-		  "LimitNOFILE",
-		  s->daemon->n_connections);
+	s->n_refused++;
+	log_refused(s);
 }
 
 static void on_connect(evutil_socket_t listen_fd, short what, void *arg)
@@ -74,7 +88,7 @@ static void on_connect(evutil_socket_t listen_fd, short what, void *arg)
 	}
 }
 
-void server_tick(struct server *s)
+void server_go_on(struct server *s)
 {
 	if (!s || !s->resting)
 		return;

@@ -9,6 +9,6 @@ struct server;
 int server_open(struct server **out, struct daemon *d); /* logs why not */
 void server_stop(struct server *s);			/* accepts no more */
 struct server *server_free(struct server *s);
-void server_tick(struct server *s); /* accepts again after it ran out of descriptors */
+void server_go_on(struct server *s); /* accepts again after it ran out of descriptors */
 
 #endif

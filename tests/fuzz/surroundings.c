@@ -76,7 +76,7 @@ struct server *server_free(struct server *s)
 	return NULL;
 }
 
-void server_tick(struct server *s)
+void server_go_on(struct server *s)
 {
 }
 
