@@ -26,6 +26,7 @@ static void check_claim(const struct consumer *c, struct claim *claim)
 	assert(credit->sent_messages <= credit->messages);
 	assert(claim->state == CLAIM_LIVE || claim->dwell_timer);
 	assert(claim->epoch == p->offsets.epoch || p->offsets.epoch > claim->epoch);
+	assert(claim->in_flight.amount == offsets_get_in_flight(&p->offsets));
 	assert(p->state == PARTITION_ACTIVE || p->state == PARTITION_REVOKED);
 	assert(consumer_find_claim((struct consumer *)c, claim->id) == claim);
 }
