@@ -117,10 +117,8 @@ struct group *group_free(struct group *g)
 		return NULL;
 	assert(!g->kafka && TAILQ_EMPTY(&g->consumers) && TAILQ_EMPTY(&g->commit.waiters));
 	g->listing = listing_free(g->listing);
-	while ((p = TAILQ_FIRST(&g->partitions))) {
-		TAILQ_REMOVE(&g->partitions, p, link);
-		partition_free(p);
-	}
+	while ((p = TAILQ_FIRST(&g->partitions)))
+		group_remove_partition(g, p);
 	while ((interest = TAILQ_FIRST(&g->interests)))
 		group_drop_interest(g, interest);
 	while ((resume = TAILQ_FIRST(&g->resumes)))
@@ -147,14 +145,47 @@ const char *group_get_name(const struct group *g)
 	return g->config->alias;
 }
 
+static bool is_before(const struct partition *a, const struct partition *b)
+{
+	int order = strcmp(a->topic, b->topic);
+
+	return order < 0 || (!order && a->id < b->id);
+}
+
+/* From the end: Kafka names them in order, and there may be thousands. */
+void group_add_partition(struct group *g, struct partition *p)
+{
+	size_t size = strlen(p->topic) + offsetof(struct partition_key, topic);
+	struct partition *other;
+
+	other = TAILQ_LAST(&g->partitions, partitions);
+	while (other && !is_before(other, p))
+		other = TAILQ_PREV(other, partitions, link);
+	if (other)
+		TAILQ_INSERT_AFTER(&g->partitions, other, p, link);
+	else
+		TAILQ_INSERT_HEAD(&g->partitions, p, link);
+	HASH_ADD_KEYPTR(hh, g->partition_table, &p->key, size, p);
+	g->n_partitions++;
+}
+
+void group_remove_partition(struct group *g, struct partition *p)
+{
+	HASH_DEL(g->partition_table, p);
+	TAILQ_REMOVE(&g->partitions, p, link);
+	g->n_partitions--;
+	partition_free(p);
+}
+
 struct partition *group_find_partition(const struct group *g, const char *topic, int32_t id)
 {
-	struct partition *p;
+	struct partition *p = NULL;
+	struct partition_key key;
+	size_t size = partition_key_init(&key, topic, id);
 
-	TAILQ_FOREACH (p, &g->partitions, link)
-		if (p->id == id && !strcmp(p->topic, topic))
-			return p;
-	return NULL;
+	if (size)
+		HASH_FIND(hh, g->partition_table, &key, size, p);
+	return p;
 }
 
 struct consumer *group_find_consumer(const struct group *g, const uint8_t *id)

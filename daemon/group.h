@@ -81,7 +81,8 @@ struct group {
 	struct event *kafka_event, *commit_timer, *deadline;
 	TAILQ_HEAD(, consumer) consumers; /* by id; owned by their connections */
 	unsigned n_consumers;
-	TAILQ_HEAD(, partition) partitions; /* owned; by topic and id */
+	TAILQ_HEAD(partitions, partition) partitions; /* owned; by topic and id */
+	struct partition *partition_table;	      /* of them, by name */
 	unsigned n_partitions;
 	TAILQ_HEAD(, interest) interests; /* owned; the subscription */
 	struct interest *interest_table;
@@ -140,6 +141,8 @@ struct group *group_free(struct group *g); /* the handle is gone before */
 
 const char *group_get_name(const struct group *g);
 const char *group_get_state(const struct group *g, const char **text); /* as in STATE */
+void group_add_partition(struct group *g, struct partition *p);
+void group_remove_partition(struct group *g, struct partition *p); /* frees it */
 struct partition *group_find_partition(const struct group *g, const char *topic, int32_t id);
 struct consumer *group_find_consumer(const struct group *g, const uint8_t *id);
 void group_set_state(struct group *g, enum group_state state); /* tells the consumers */

@@ -56,23 +56,6 @@ static void set_deadline(struct group *g, int64_t ms)
 
 /* ---- partitions come and go ------------------------------------------------------------------ */
 
-static void insert_sorted(struct group *g, struct partition *p)
-{
-	struct partition *other;
-	int order;
-
-	TAILQ_FOREACH (other, &g->partitions, link) {
-		order = strcmp(other->topic, p->topic);
-		if (order > 0 || (!order && other->id > p->id))
-			break;
-	}
-	if (other)
-		TAILQ_INSERT_BEFORE(other, p, link);
-	else
-		TAILQ_INSERT_TAIL(&g->partitions, p, link);
-	g->n_partitions++;
-}
-
 /* A mark that could not be committed waits for the case that the partition comes back. */
 static void keep_mark(struct group *g, struct partition *p)
 {
@@ -94,9 +77,7 @@ static void remove_partition(struct group *g, struct partition *p, const char *r
 	if (p->claim)
 		claim_end(p->claim, reason);
 	keep_mark(g, p);
-	TAILQ_REMOVE(&g->partitions, p, link);
-	g->n_partitions--;
-	partition_free(p);
+	group_remove_partition(g, p);
 }
 
 static void remove_partitions(struct group *g, bool only_revoked, const char *reason)
@@ -179,7 +160,7 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 		if (!p)
 			abort(); /* an assign that is answered in part wedges the group: the
 				    supervisor restarts us */
-		insert_sorted(g, p);
+		group_add_partition(g, p);
 	}
 	g->owes = OWES_ASSIGN;
 	group_set_state(g, GROUP_RESOLVING);

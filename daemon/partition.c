@@ -31,17 +31,25 @@ enum {
 	KICK_MESSAGES = 2000, /* and so was one that gave so many without a pause */
 };
 
+size_t partition_key_init(struct partition_key *key, const char *topic, int32_t id)
+{
+	size_t size = strlen(topic);
+
+	if (size > KGP_MAX_TOPIC)
+		return 0;
+	key->id = id;
+	memcpy(key->topic, topic, size + 1);
+	return offsetof(struct partition_key, topic) + size;
+}
+
 struct partition *partition_new(struct group *g, const char *topic, int32_t id)
 {
 	struct partition *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	*p = (struct partition){.group = g, .id = id, .topic = strdup(topic)};
-	if (!p->topic) {
-		free(p);
-		return NULL;
-	}
+	*p = (struct partition){.group = g, .id = id, .topic = p->key.topic};
+	partition_key_init(&p->key, topic, id);
 	offsets_init(&p->offsets);
 	p->initial = KAFKA_OFFSET_NONE;
 	p->next = p->want = p->earliest = p->end = p->high = p->position = p->highest_sent = -1;
@@ -60,7 +68,6 @@ struct partition *partition_free(struct partition *p)
 		event_free(p->hold_timer);
 	free(p->closed_by);
 	offsets_deinit(&p->offsets);
-	free(p->topic);
 	free(p);
 	return NULL;
 }

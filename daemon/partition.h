@@ -5,7 +5,9 @@
 
 #include "daemon/core/offsets.h"
 #include "daemon/core/progress.h"
+#include "daemon/hash.h"
 #include "daemon/kafka.h"
+#include "proto/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,10 +28,18 @@ enum partition_state {
 
 enum { PARTITION_N_SAMPLES = 32, PARTITION_ENDS_FRESH_US = 60000000 };
 
+/* A name; what is behind the topic does not count. */
+struct partition_key {
+	int32_t id;
+	char topic[KGP_MAX_TOPIC + 1];
+};
+
 struct partition {
 	TAILQ_ENTRY(partition) link; /* of group->partitions, by topic and id */
+	UT_hash_handle hh;	     /* of group->partition_table, by key */
+	struct partition_key key;
 	struct group *group;
-	char *topic;
+	const char *topic; /* of key */
 	int32_t id;
 	enum partition_state state;
 	struct kafka_queue *queue; /* owned; NULL before it is assigned to librdkafka */
@@ -72,6 +82,8 @@ struct partition {
 	unsigned n_samples;
 };
 
+/* The bytes that count, 0: no partition has such a name. */
+size_t partition_key_init(struct partition_key *key, const char *topic, int32_t id);
 struct partition *partition_new(struct group *g, const char *topic, int32_t id);
 struct partition *partition_free(struct partition *p);
 
