@@ -196,10 +196,7 @@ static void set_limits(struct daemon *d)
 	log_set_level(config->log_level);
 	d->quota.limit[QUOTA_CONNECTIONS] = config->connections_max;
 	d->quota.limit_per_user[QUOTA_CONNECTIONS] = config->connections_per_user;
-	d->quota.limit[QUOTA_BYTES] = config->memory_limit_bytes / 2;
-	d->quota.limit_per_user[QUOTA_BYTES] = config->memory_limit_bytes / 4;
 	d->quota.limit[QUOTA_BUFFERS] = UINT64_MAX; /* else one user's could be another's refusal */
-	d->quota.limit_per_user[QUOTA_BUFFERS] = config->memory_limit_bytes / 8;
 	d->quota.limit[QUOTA_IN_FLIGHT] = UINT64_MAX;
 	d->quota.limit_per_user[QUOTA_IN_FLIGHT] =
 		config->in_flight_per_user ? config->in_flight_per_user : UINT64_MAX;
@@ -256,6 +253,7 @@ static void reload(struct daemon *d)
 	} else {
 		config_reload(d->config, fresh, &changes);
 		set_limits(d);
+		memory_set_budget(d);
 		reload_access(d);
 		log_changes(&changes);
 	}
@@ -474,10 +472,10 @@ int daemon_open(struct daemon *d, struct config *config)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	notify_open();
-	memory_tick(d);
 	d->base = event_base_new();
 	if (!d->base)
 		return -ENOMEM;
+	memory_open(d);
 	r = add_events(d);
 	if (!r)
 		r = add_watchdog(d);
@@ -542,6 +540,7 @@ void daemon_close(struct daemon *d)
 	if (d->pump_event)
 		event_free(d->pump_event);
 	pattern_close(d);
+	memory_close(d);
 	d->manager = manager_free(d->manager);
 	turn_close(d);
 	if (d->base)

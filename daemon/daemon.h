@@ -5,6 +5,7 @@
 
 #include "daemon/config.h"
 #include "daemon/core/quota.h"
+#include "daemon/memory.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -43,8 +44,7 @@ struct daemon {
 	uint64_t epoch; /* the last one given out */
 	uint64_t start_us;
 	uint64_t ticks;
-	uint64_t rss_bytes;
-	bool memory_short;	      /* above 90 % of memory.limit, until below 75 % */
+	struct memory memory;
 	bool draining, left, exiting; /* stopping; the groups were told; the loop ends */
 	struct manager *manager;      /* owned; being asked, or asked, why we stop */
 	bool is_told, leaves;	      /* it has answered; the place in the groups is given away */

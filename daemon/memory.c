@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory budget: our size in memory, once a second, against memory.limit.
+ * The memory budget: our size in memory, once a second, against memory.limit or what the cgroup
+ * leaves us (core/budget.c), and the kernel's word that memory is short (pressure.c).
  *
  * What a partition may hold unread is bounded when its handle is made; how many partitions there
  * are is not. Above 90 % the partitions that went unread longest are paused, a quarter of them a
- * second, and polled once, which frees what they hold; below 75 % they go on. A paused partition
+ * second, and polled once, which frees what they hold; below 75 % they go on. Pressure does the
+ * same whatever our size is: a quarter each time it is told, and they go on when it was not for 10
+ * s, so that a limit which is too low slows delivery down and never ends it. A paused partition
  * costs its consumer the time to fetch again, never a message.
  */
 #include "daemon/memory.h"
 
 #include "daemon/claim.h"
+#include "daemon/config_key.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
@@ -17,6 +21,8 @@
 #include <jemalloc/jemalloc.h>
 #include <stdio.h>
 #include <unistd.h>
+
+enum { PRESSED_US = 10000000 };
 
 const char *malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,metadata_thp:disabled";
 
@@ -68,7 +74,7 @@ static void give_back(void)
 	mallctl(name, NULL, NULL, NULL, 0);
 }
 
-static void pause_some(struct daemon *d)
+static unsigned pause_some(struct daemon *d)
 {
 	unsigned n = count_unpaused(d) / 4 + 1, paused = 0;
 	struct partition *p;
@@ -80,12 +86,37 @@ static void pause_some(struct daemon *d)
 		paused++;
 	}
 	give_back();
+	return paused;
+}
+
+static void keep_within(struct daemon *d)
+{
+	unsigned paused = pause_some(d);
+
 	if (paused)
-		log_write(
-			LOG_WARNING, NULL,
-			"%llu MiB of %llu MiB (memory.limit) are used: paused %u unread partitions",
-			(unsigned long long)d->rss_bytes >> 20,
-			(unsigned long long)d->config->memory_limit_bytes >> 20, paused);
+		log_write(LOG_WARNING, NULL,
+			  "%llu MiB of %llu MiB (%s) are used: paused %u unread partitions",
+			  (unsigned long long)d->memory.rss_bytes >> 20,
+			  (unsigned long long)d->memory.budget_bytes >> 20, memory_get_source(d),
+			  paused);
+}
+
+static bool is_pressed(const struct daemon *d)
+{
+	return now_us() < d->memory.pressed_until_us;
+}
+
+static void on_pressure(void *arg)
+{
+	struct daemon *d = arg;
+	bool goes_on = is_pressed(d);
+	unsigned paused = pause_some(d);
+
+	d->memory.n_pressures++;
+	d->memory.pressed_until_us = now_us() + PRESSED_US;
+	if (!goes_on)
+		log_write(LOG_WARNING, NULL,
+			  "memory is short, the kernel says: paused %u unread partitions", paused);
 }
 
 static void resume_all(struct daemon *d)
@@ -98,17 +129,79 @@ static void resume_all(struct daemon *d)
 			partition_pause_for_memory(p, false);
 }
 
+/* ---- the budget ------------------------------------------------------------------------------ */
+
+const char *memory_get_source(const struct daemon *d)
+{
+	static const char *const names[] = {
+		[BUDGET_DEFAULT] = "the default of memory.limit",
+		[BUDGET_FILE] = "memory.limit",
+		[BUDGET_CGROUP] = "the limit of the cgroup",
+	};
+
+	return names[d->memory.source];
+}
+
+/* Quotas are shares of it. */
+void memory_set_budget(struct daemon *d)
+{
+	bool is_explicit = d->config->origins[CONFIG_KEY_daemon_MEMORY_LIMIT].file;
+	struct memory *m = &d->memory;
+	struct budget_room room;
+	uint64_t bytes;
+
+	cgroup_read_room(&m->cgroup, &room);
+	bytes = budget_decide(d->config->memory_limit_bytes, is_explicit, &room, &m->source);
+	if (bytes == m->budget_bytes)
+		return;
+	m->budget_bytes = bytes;
+	d->quota.limit[QUOTA_BYTES] = bytes / 2;
+	d->quota.limit_per_user[QUOTA_BYTES] = bytes / 4;
+	d->quota.limit_per_user[QUOTA_BUFFERS] = bytes / 8;
+	log_write(LOG_INFO, NULL, "the memory budget is %llu MiB: %s",
+		  (unsigned long long)bytes >> 20, memory_get_source(d));
+}
+
+unsigned memory_count_paused(const struct daemon *d)
+{
+	struct partition *p;
+	struct group *g;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (g, &d->groups, link)
+		TAILQ_FOREACH (p, &g->partitions, link)
+			n += p->paused_for_memory;
+	return n;
+}
+
 void memory_tick(struct daemon *d)
 {
-	uint64_t limit = d->config->memory_limit_bytes;
+	struct memory *m = &d->memory;
 
-	d->rss_bytes = read_rss_bytes();
-	if (d->rss_bytes > limit / 10 * 9) {
-		d->memory_short = true;
-		pause_some(d);
-	} else if (d->rss_bytes < limit / 4 * 3) {
-		d->memory_short = false;
+	memory_set_budget(d);
+	pressure_tick(m->pressure);
+	m->rss_bytes = read_rss_bytes();
+	if (m->rss_bytes > m->budget_bytes / 10 * 9) {
+		m->is_short = true;
+		keep_within(d);
+	} else if (m->rss_bytes < m->budget_bytes / 4 * 3) {
+		m->is_short = false;
 	}
-	if (!d->memory_short)
+	if (!m->is_short && !is_pressed(d))
 		resume_all(d); /* each tick: one that was refused is tried again */
+}
+
+void memory_open(struct daemon *d)
+{
+	struct memory *m = &d->memory;
+
+	*m = (struct memory){0};
+	cgroup_find(&m->cgroup, "/proc/self/cgroup", "/sys/fs/cgroup");
+	m->pressure = pressure_open(d->base, &m->cgroup, on_pressure, d);
+	memory_tick(d);
+}
+
+void memory_close(struct daemon *d)
+{
+	d->memory.pressure = pressure_free(d->memory.pressure);
 }

@@ -164,7 +164,7 @@ static void put_users(struct kgp_buf *b, const struct daemon *d)
 static void put_daemon(struct kgp_buf *b, const struct daemon *d)
 {
 	kgp_put_str(b, kgp_text("daemon"));
-	kgp_put_map(b, 14);
+	kgp_put_map(b, 18);
 	put_text(b, "name", d->config->name);
 	put_text(b, "software", "kgroupd/" KGROUPD_VERSION);
 	put_text(b, "librdkafka", kafka_library_version());
@@ -173,8 +173,12 @@ static void put_daemon(struct kgp_buf *b, const struct daemon *d)
 	put_text(b, "state", d->draining ? "draining" : "running");
 	kgp_put_str(b, kgp_text("ready"));
 	kgp_put_bool(b, ready_daemon(d));
-	put_number(b, "rss_bytes", (int64_t)d->rss_bytes);
-	put_number(b, "memory_limit_bytes", (int64_t)d->config->memory_limit_bytes);
+	put_number(b, "rss_bytes", (int64_t)d->memory.rss_bytes);
+	put_number(b, "memory_limit_bytes", (int64_t)d->memory.budget_bytes);
+	put_text(b, "memory_limit_by", memory_get_source(d));
+	put_text(b, "memory_pressure_watch", pressure_get_source(d->memory.pressure));
+	put_number(b, "n_memory_pressures", (int64_t)d->memory.n_pressures);
+	put_number(b, "n_paused_for_memory", memory_count_paused(d));
 	put_number(b, "n_connections", d->n_connections);
 	put_text(b, "log_level", level_name(log_get_level()));
 	put_text(b, "config", d->config->file);

@@ -47,6 +47,16 @@ static const struct options_spec spec = {
 	.parser = parse,
 };
 
+/* Only while it is so: why partitions deliver nothing though programs have credit. */
+static void print_memory(const json_t *daemon)
+{
+	long long n = value_number(daemon, "n_paused_for_memory", 0);
+
+	if (n)
+		printf("memory is short: %lld partition%s not fetched until there is more\n", n,
+		       n == 1 ? " is" : "s are");
+}
+
 static void print_daemon(const struct ctl *ctl, const json_t *daemon)
 {
 	bool on = colour_is_on(ctl, stdout);
@@ -64,6 +74,7 @@ static void print_daemon(const struct ctl *ctl, const json_t *daemon)
 	       human_size(limit, value_number(daemon, "memory_limit_bytes", 0)),
 	       human_count(count, value_number(daemon, "n_connections", 0), "connection"),
 	       value_text(daemon, "log_level", "-"), value_text(daemon, "config", "-"));
+	print_memory(daemon);
 }
 
 /* A user that came up against its limits, with -v every user. */
