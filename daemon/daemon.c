@@ -25,7 +25,6 @@
 #include "daemon/pattern.h"
 #include "daemon/server.h"
 #include "daemon/state.h"
-#include "daemon/status.h"
 #include "daemon/turn.h"
 
 #include <errno.h>
@@ -142,17 +141,6 @@ void daemon_retry_stalled(struct daemon *d)
 
 /* ---- the tick -------------------------------------------------------------------------------- */
 
-static void notify_status(struct daemon *d)
-{
-	char text[256];
-
-	status_summary(d, text, sizeof(text));
-	if (!strcmp(text, d->status))
-		return;
-	if (!notify_send("STATUS=%s", text))
-		memcpy(d->status, text, sizeof(text));
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
@@ -175,16 +163,14 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	TAILQ_FOREACH (cluster, &d->clusters, link)
 		light_tick(cluster);
 	server_go_on(d->server);
-	notify_status(d);
-	if (d->draining)
-		notify_send("EXTEND_TIMEOUT_USEC=5000000");
+	service_tick(d);
 	daemon_check_drained(d);
 }
 
 /* The loop turns: that is all it says, and all that WatchdogSec= asks. */
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
-	notify_send("WATCHDOG=1");
+	service_alive();
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -245,7 +231,7 @@ static void reload(struct daemon *d)
 	size_t i;
 
 	with_names.kafka_keys = kafka_setting_names();
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_us());
+	service_reloading(d);
 	if (config_load(d->config->file, &with_names, &fresh, &errors)) {
 		for (i = 0; i < errors.n_errors; i++)
 			log_write(LOG_ERR, NULL, "%s", errors.errors[i].text);
@@ -257,10 +243,10 @@ static void reload(struct daemon *d)
 		reload_access(d);
 		log_changes(&changes);
 	}
+	service_reloaded(d, errors.n_errors ? errors.errors[0].text : NULL);
 	config_free(fresh);
 	config_changes_deinit(&changes);
 	config_errors_deinit(&errors);
-	notify_send("READY=1");
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */
@@ -368,8 +354,8 @@ void daemon_stop(struct daemon *d)
 	}
 	log_write(LOG_NOTICE, NULL, "stopping: waits up to %u ms for consumers to mark",
 		  d->config->drain_timeout_ms);
-	notify_send("STOPPING=1");
 	d->draining = true;
+	service_stopping(d);
 	server_stop(d->server);
 	evtimer_add(d->drain_timer, &tv);
 	release_all(d);
@@ -500,7 +486,7 @@ int daemon_run(struct daemon *d)
 		  "kgroupd %s with librdkafka %s listens on %s: %zu clusters, %zu groups",
 		  KGROUPD_VERSION, kafka_library_version(), d->config->socket_path,
 		  d->config->n_clusters, d->config->n_groups);
-	notify_send("READY=1");
+	service_ready(d);
 	event_base_dispatch(d->base);
 	return d->exit_status;
 }

@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/core/quota.h"
 #include "daemon/memory.h"
+#include "daemon/service.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -48,7 +49,7 @@ struct daemon {
 	bool draining, left, exiting; /* stopping; the groups were told; the loop ends */
 	struct manager *manager;      /* owned; being asked, or asked, why we stop */
 	bool is_told, leaves;	      /* it has answered; the place in the groups is given away */
-	char status[256];	      /* as last told to it */
+	struct service service;
 	int exit_status;
 };
 
