@@ -61,10 +61,15 @@ struct claim *claim_new(struct consumer *c, struct partition *p)
 	claim->partition = p;
 	claim->id = ++c->last_claim;
 	claim->epoch = daemon_next_epoch(c->group->daemon);
+	HASH_ADD(hh, c->claim_table, id, sizeof(claim->id), claim);
+	if (!claim->hh.tbl) {
+		quota_release(&claim->in_flight);
+		free(claim);
+		return NULL;
+	}
 	claim->unannounced = notice_start(c);
 	p->claim = claim;
 	TAILQ_INSERT_TAIL(&c->claims, claim, link);
-	HASH_ADD(hh, c->claim_table, id, sizeof(claim->id), claim);
 	c->n_claims++;
 	offsets_begin(&p->offsets, claim->epoch);
 	partition_move_to(p, p->offsets.resume);

@@ -247,6 +247,8 @@ void commit_on_result(void *owner, const char *error, enum kafka_error_class cla
 
 	if (!g->commit.in_flight || number != g->commit.serial)
 		return; /* it was given up */
+	if (!n)
+		commit_give_up(g); /* of no partition is it known */
 	g->commit.in_flight = false;
 	if (apply_result(g, error, list, n)) {
 		g->n_commits++;

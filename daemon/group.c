@@ -166,6 +166,9 @@ void group_add_partition(struct group *g, struct partition *p)
 	else
 		TAILQ_INSERT_HEAD(&g->partitions, p, link);
 	HASH_ADD_KEYPTR(hh, g->partition_table, &p->key, size, p);
+	if (!p->hh.tbl)
+		abort(); /* no memory: an assign that is taken in part wedges the group, the
+			    supervisor restarts us */
 	g->n_partitions++;
 }
 

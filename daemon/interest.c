@@ -39,14 +39,16 @@ int group_add_interest(struct group *g, const char *topic, bool wanted)
 	if (!i)
 		return -ENOMEM;
 	i->topic = strdup(topic);
-	if (!i->topic) {
+	if (i->topic)
+		HASH_ADD_KEYPTR(hh, g->interest_table, i->topic, strlen(i->topic), i);
+	if (!i->hh.tbl) {
+		free(i->topic);
 		free(i);
 		return -ENOMEM;
 	}
 	i->wanted = wanted;
 	i->unwanted_since_us = now_us();
 	TAILQ_INSERT_TAIL(&g->interests, i, link);
-	HASH_ADD_KEYPTR(hh, g->interest_table, i->topic, strlen(i->topic), i);
 	g->n_interests++;
 	g->subscribed = false;
 	return 0;

@@ -434,6 +434,9 @@ static void on_rebalance_event(struct kafka *k, rd_kafka_event_t *ev)
 	size_t n;
 
 	tp = from_list(rd_kafka_event_topic_partition_list(ev), &n);
+	if (n && !tp)
+		abort(); /* no memory: an event that is answered in part wedges the group, the
+			    supervisor restarts us */
 	if (rd_kafka_event_error(ev) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
 		k->handler->on_assign(k->owner, tp, n);
 	else
@@ -454,6 +457,10 @@ static void on_commit_event(struct kafka *k, rd_kafka_event_t *ev)
 	if (err == RD_KAFKA_RESP_ERR__NO_OFFSET)
 		err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	tp = from_list(list, &n);
+	if (n && !tp) { /* no memory: how it went is not known, which costs a commit */
+		err = RD_KAFKA_RESP_ERR__FAIL;
+		n = 0;
+	}
 	k->handler->on_commit(k->owner, err ? rd_kafka_err2name(err) : NULL, kafka_classify(err),
 			      tp, n, (uint64_t)(uintptr_t)rd_kafka_event_opaque(ev));
 	free(tp);
