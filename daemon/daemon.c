@@ -183,6 +183,8 @@ static void set_limits(struct daemon *d)
 	d->quota.limit[QUOTA_CONNECTIONS] = config->connections_max;
 	d->quota.limit_per_user[QUOTA_CONNECTIONS] = config->connections_per_user;
 	d->quota.limit[QUOTA_BUFFERS] = UINT64_MAX; /* else one user's could be another's refusal */
+	d->quota.limit[QUOTA_QUERIES] = UINT64_MAX;
+	d->quota.limit_per_user[QUOTA_QUERIES] = QUERIES_OF_USER;
 	d->quota.limit[QUOTA_IN_FLIGHT] = UINT64_MAX;
 	d->quota.limit_per_user[QUOTA_IN_FLIGHT] =
 		config->in_flight_per_user ? config->in_flight_per_user : UINT64_MAX;

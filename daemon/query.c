@@ -7,7 +7,8 @@
  * is named, if it has one, else on a light one (light.c). Who may ask is who could open: the
  * answer to others is NO_GROUP, and topics that they may not name do not exist for them. A query
  * belongs to its connection and goes with it. Owns the queries that wait, at most MOST for each
- * connection, each for PATIENCE_US at most.
+ * connection and QUERIES_OF_USER for each user, whose questions the others' wait behind, each for
+ * PATIENCE_US at most.
  */
 #include "daemon/query.h"
 
@@ -54,7 +55,8 @@ struct query {
 	struct cluster *cluster;	  /* asked by its helper */
 	struct light *light;		  /* NULL: a group's handle */
 	const struct access_rule *topics; /* what may be named; NULL: everything */
-	unsigned n_left;		  /* groups that are being refreshed */
+	struct quota_charge charge;
+	unsigned n_left; /* groups that are being refreshed */
 	unsigned code;
 	char why[512];
 };
@@ -111,6 +113,7 @@ static void query_free(struct query *q)
 	TAILQ_REMOVE(&q->c->queries, q, link);
 	q->c->n_queries--;
 	light_put(q->light);
+	quota_release(&q->charge);
 	free(q);
 }
 
@@ -491,6 +494,12 @@ static void start(struct connection *c, const struct question *question, const s
 			    .c = c,
 			    .request = (uint32_t)m->request,
 			    .since_us = now_us()};
+	if (quota_charge(&q->charge, &c->daemon->quota, c->peer.uid, QUOTA_QUERIES, 1)) {
+		connection_fatal(c, KGP_E_QUOTA, "protocol",
+				 "too many queries of this user wait for an answer");
+		free(q);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&c->queries, q, link);
 	c->n_queries++;
 	q->code = arguments_read(&q->a, question->name, question->may, question->must, m->arguments,

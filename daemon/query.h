@@ -7,6 +7,8 @@
 
 #include <sys/queue.h>
 
+enum { QUERIES_OF_USER = 1024 }; /* that wait, of all its connections */
+
 struct connection;
 struct query;
 

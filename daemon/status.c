@@ -149,13 +149,14 @@ static void put_users(struct kgp_buf *b, const struct daemon *d)
 		n++;
 	put_array(b, "users", n);
 	LIST_FOREACH (user, &d->quota.users, link) {
-		kgp_put_map(b, 7);
+		kgp_put_map(b, 8);
 		put_number(b, "uid", user->uid);
 		put_number(b, "connections", (int64_t)user->used[QUOTA_CONNECTIONS]);
 		put_number(b, "buffered_bytes",
 			   (int64_t)(user->used[QUOTA_BYTES] + user->used[QUOTA_BUFFERS]));
 		put_number(b, "in_flight", (int64_t)user->used[QUOTA_IN_FLIGHT]);
 		put_number(b, "in_flight_waits", (int64_t)user->n_full[QUOTA_IN_FLIGHT]);
+		put_number(b, "queries", (int64_t)user->used[QUOTA_QUERIES]);
 		put_number(b, "requests", (int64_t)user->n_requests);
 		put_number(b, "requests_waits", (int64_t)user->n_waits);
 	}

@@ -13,6 +13,7 @@ enum quota_kind {
 	QUOTA_BYTES,	   /* bytes buffered for messages larger than a batch */
 	QUOTA_BUFFERS,	   /* bytes of half frames and of what is not read */
 	QUOTA_IN_FLIGHT,   /* messages that were handed out and are not marked */
+	QUOTA_QUERIES,	   /* questions to a cluster that wait for an answer */
 	QUOTA_N_KINDS,
 };
 

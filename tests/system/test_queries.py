@@ -195,6 +195,22 @@ def test_too_many_queries_that_wait(scene):
     assert client.wait_end() == "QUOTA"
 
 
+@mock("the broker plays no part")
+def test_too_many_queries_of_one_user_on_many_connections(scene):
+    """All wait for a cluster that is away; another user's question is taken."""
+    scene.daemon(cluster={"bootstrap.servers": "127.0.0.1:1", "allow.dynamic": "yes"})
+    clients = [scene.client(user="nobody") for _ in range(6)]
+    for client in clients:
+        for _ in range(200):
+            client.start("query", "topics", {})
+    scene.wait_for(lambda: any(c.closed for c in clients), 5, "one that asked too much")
+    assert {c.wait_end() for c in clients if c.closed} == {"QUOTA"}
+    other = scene.client(user="daemon")
+    other.start("query", "topics", {})
+    rows = other.query("status")["daemon"]["users"]
+    assert max(row["queries"] for row in rows) <= 1024 and not other.closed
+
+
 @real("the mock has no passwords")
 def test_refused_credentials_are_the_answer(scene):
     scene.daemon(cluster_locked={**scene.broker.sasl_config("wrong"), **OPEN})
