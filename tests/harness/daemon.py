@@ -40,6 +40,9 @@ class Daemon:
                         NOTIFY_SOCKET=str(self.directory / "notify"), **(env or {}))
         if "KGROUP_TEST_PRELOAD" in os.environ:  # tests/tsan/run
             self.env["LD_PRELOAD"] = os.environ["KGROUP_TEST_PRELOAD"]
+        if "LD_PRELOAD" in self.env:  # the sanitizer wants to be first, and can do without
+            self.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + \
+                ":verify_asan_link_order=0"
         self.process, self.notify, self.status, self.words = None, None, "", []
         self.launcher = []  # a command that ends by executing what comes behind it
         (self.directory / "run").mkdir(exist_ok=True)
