@@ -318,9 +318,9 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 
 	g->n_rebalances++;
 	log_write(LOG_INFO, &where, "%zu partitions revoked%s", n, lost ? ": lost" : "");
-	if (g->state == GROUP_CLOSING) {
+	if (g->state == GROUP_CLOSING && g->close_started) {
 		kafka_unassign(g->kafka, list, n, kafka_is_cooperative(g->kafka));
-		if (g->close_started && !g->closing)
+		if (!g->closing)
 			set_deadline(g, LEAVE_MS);
 		return;
 	}
@@ -332,6 +332,12 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 			remove_partition(g, p, "rebalance");
 		else
 			p->state = PARTITION_REVOKED;
+	}
+	if (g->state == GROUP_CLOSING) { /* answered behind the last commit, which comes first */
+		g->owes = OWES_UNASSIGN;
+		g->lost = lost;
+		membership_advance(g);
+		return;
 	}
 	TAILQ_FOREACH (p, &g->partitions, link)
 		p->healing = p->healing && p->state == PARTITION_ACTIVE;
