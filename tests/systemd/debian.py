@@ -25,7 +25,7 @@ def done(*command, **more):
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                            **{"timeout": 60, **more})
     if ended.returncode:
-        raise Failed(f"{command}: status {ended.returncode}\n{ended.stdout[-6000:]}")
+        raise Failed(f"{command}: status {ended.returncode}\n{ended.stdout[-3000:]}")
     return ended.stdout
 
 
@@ -81,9 +81,9 @@ class Packages:
         return done("dpkg-deb", "-f", self.deb(name), field).strip()
 
 
-def raised(packages, folder):
-    """The same packages with a higher version; the version."""
-    version = packages.version + "+upgrade"
+def raised(packages, version, folder):
+    """The same packages with a higher version, made in a new folder."""
+    folder.mkdir()
     for name in NAMES:
         tree = folder / name
         done("dpkg-deb", "-R", packages.deb(name), tree)
@@ -92,7 +92,7 @@ def raised(packages, folder):
         control.write_text(text, encoding="utf-8")
         done("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, folder)
         shutil.rmtree(tree)
-    return version
+    return list(folder.glob("*.deb"))
 
 
 # ---- a machine's apt ----------------------------------------------------------------------------

@@ -90,6 +90,11 @@ class Load:
         return {p: self.n_written - len({offset for _, offset in a})
                 for p, a in self.arrivals.items()}
 
+    def error_events(self):
+        """Of all programs. A topic that is seconds old may have brought some before it flowed:
+        Kafka says NOT_LEADER_FOR_PARTITION until its leader knows."""
+        return [error for program in self.programs for error in program.error_events()]
+
     def n_repeated(self):
         return sum(len(a) - len({offset for _, offset in a}) for a in self.arrivals.values())
 

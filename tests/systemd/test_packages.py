@@ -5,6 +5,9 @@ order of a package's life, and those after `installed` need what came before onl
 import ctypes
 import os
 import re
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -74,11 +77,13 @@ class InstalledService(Service):
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("packages")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o755)  # who builds is not who runs the tests
-    return Packages(directory)
+def packages():
+    directory = Path(tempfile.mkdtemp(prefix="kgroup-packages-"))
+    directory.chmod(0o755)  # who builds is not who runs the tests, whose folders are his own
+    try:
+        yield Packages(directory)
+    finally:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +217,12 @@ def test_the_journal_explains_its_messages(installed, machine):
     assert "KG-0010" in machine.run("journalctl", "--no-pager", "--dump-catalog")
 
 
+def test_the_demo_needs_nothing_but_the_packages(installed, machine):
+    """Its daemon and its broker are where kgroupctl looks for them."""
+    shown = machine.run("timeout", "40", KGROUPCTL, "demo", "--count", "5")
+    assert len(re.findall(r"order \d+: \d+ x ", shown)) >= 5
+
+
 def test_nobody_gets_a_daemon_of_his_own_unasked(installed, machine):
     status, words = machine.systemctl("--global", "is-enabled", "kgroupd.socket", check=False)
     assert words.strip() == "disabled", status
@@ -277,17 +288,19 @@ def test_an_upgrade_under_load_is_not_noticed(scene, service, second, packages, 
                                               pytestconfig):
     """A restart, for the instances as well, whose sockets stay; the configuration is as it was."""
     machine, repository = service.machine, service.machine.repository
-    version = raised(packages, tmp_path)
     service.configure(scene.config(group=SESSION)).restart()
     mine = machine.path(CONFIG).read_text(encoding="utf-8")
     sockets, other = socket_inodes(service, second), second.pid()
     load = Load(scene, service.socket_path, 8, 8).start()
 
-    def upgrade():
-        repository.offer(tmp_path.glob("*.deb"))
+    versions = []
+
+    def upgrade():  # again, if the clock was not ours
+        versions.append(f"{packages.version}+{len(versions) + 1}")
+        repository.offer(raised(packages, versions[-1], tmp_path / versions[-1]))
         repository.apt("upgrade")
     check_unnoticed(load, service, pytestconfig.stash[FIGURES], "upgrade", upgrade)
-    assert {repository.installed(name) for name in NAMES} == {version}
+    assert {repository.installed(name) for name in NAMES} == {versions[-1]}
     assert second.wait_state("active").pid() not in (0, other)
     assert socket_inodes(service, second) == sockets
     assert machine.path(CONFIG).read_text(encoding="utf-8") == mine
