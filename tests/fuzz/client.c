@@ -86,6 +86,7 @@ static void note(struct fuzz_client *c, const struct kgp_info *info, const union
 {
 	switch (info->type) {
 	case KGP_T_open:
+		c->wild |= c->open_request != 0; /* whose messages come then is not known here */
 		c->open_request = (uint32_t)b->open.request;
 		if (!c->member)
 			c->granted = c->granted_bytes = 0;
@@ -202,11 +203,13 @@ static void on_reply(struct fuzz_client *c, const struct kgp_reply *m)
 
 	on_answer(c, m->request);
 	assert(!m->code == !m->text.data);
-	if (c->open_request && m->request == c->open_request && !m->code) {
-		c->member = true;
-		c->n_claims = 0;
-		c->n_received = c->bytes_received = 0;
+	if (c->open_request && m->request == c->open_request) {
 		c->open_request = 0;
+		if (!m->code) {
+			c->member = true;
+			c->n_claims = 0;
+			c->n_received = c->bytes_received = 0;
+		}
 	}
 	if (c->close_request && m->request == c->close_request && c->member) {
 		for (i = 0; i < c->n_claims; i++)
