@@ -6,14 +6,16 @@
  * What a partition may hold unread is bounded when its handle is made; how many partitions there
  * are is not. Above 90 % the partitions that went unread longest are paused, a quarter of them a
  * second, and polled once, which frees what they hold; below 75 % they go on. Pressure does the
- * same whatever our size is: a quarter each time it is told, and they go on when it was not for 10
- * s, so that a limit which is too low slows delivery down and never ends it. A paused partition
- * costs its consumer the time to fetch again, never a message.
+ * same whatever our size is, a quarter each time it is told, but to those only that nobody waits to
+ * read, until somebody does or it was not told for 10 s: it may last for as long as the machine
+ * runs, and must slow delivery down at most. A paused partition costs its consumer the time to
+ * fetch again, never a message.
  */
 #include "daemon/memory.h"
 
 #include "daemon/claim.h"
 #include "daemon/config_key.h"
+#include "daemon/consumer.h"
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
@@ -39,7 +41,16 @@ static uint64_t read_rss_bytes(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static struct partition *find_longest_unread(struct daemon *d)
+/* Its consumer has credit: what it holds is on its way, and empty it holds nothing. */
+static bool has_reader(const struct partition *p)
+{
+	struct claim *claim = p->claim;
+
+	return claim && claim->state == CLAIM_LIVE && !claim->paused && !claim->blocked &&
+	       credit_open(claim_get_credit(claim)) && consumer_may_send(claim->consumer);
+}
+
+static struct partition *find_longest_unread(struct daemon *d, bool spare_readers)
 {
 	struct partition *p, *best = NULL;
 	struct group *g;
@@ -47,7 +58,7 @@ static struct partition *find_longest_unread(struct daemon *d)
 	TAILQ_FOREACH (g, &d->groups, link)
 		TAILQ_FOREACH (p, &g->partitions, link)
 			if (p->state == PARTITION_ACTIVE && !p->paused_for_memory &&
-			    now_us() >= p->hold_until_us &&
+			    now_us() >= p->hold_until_us && !(spare_readers && has_reader(p)) &&
 			    (!best || p->last_taken_us < best->last_taken_us))
 				best = p;
 	return best;
@@ -74,12 +85,12 @@ static void give_back(void)
 	mallctl(name, NULL, NULL, NULL, 0);
 }
 
-static unsigned pause_some(struct daemon *d)
+static unsigned pause_some(struct daemon *d, bool spare_readers)
 {
 	unsigned n = count_unpaused(d) / 4 + 1, paused = 0;
 	struct partition *p;
 
-	for (; n && (p = find_longest_unread(d)); n--) {
+	for (; n && (p = find_longest_unread(d, spare_readers)); n--) {
 		partition_pause_for_memory(p, true);
 		if (!p->paused_for_memory)
 			break;
@@ -91,7 +102,7 @@ static unsigned pause_some(struct daemon *d)
 
 static void keep_within(struct daemon *d)
 {
-	unsigned paused = pause_some(d);
+	unsigned paused = pause_some(d, false);
 
 	if (paused)
 		log_write(LOG_WARNING, NULL,
@@ -110,7 +121,7 @@ static void on_pressure(void *arg)
 {
 	struct daemon *d = arg;
 	bool goes_on = is_pressed(d);
-	unsigned paused = pause_some(d);
+	unsigned paused = pause_some(d, true);
 
 	d->memory.n_pressures++;
 	d->memory.pressed_until_us = now_us() + PRESSED_US;
@@ -119,14 +130,15 @@ static void on_pressure(void *arg)
 			  "memory is short, the kernel says: paused %u unread partitions", paused);
 }
 
-static void resume_all(struct daemon *d)
+static void resume(struct daemon *d, bool only_readers)
 {
 	struct partition *p;
 	struct group *g;
 
 	TAILQ_FOREACH (g, &d->groups, link)
 		TAILQ_FOREACH (p, &g->partitions, link)
-			partition_pause_for_memory(p, false);
+			if (!only_readers || has_reader(p))
+				partition_pause_for_memory(p, false);
 }
 
 /* ---- the budget ------------------------------------------------------------------------------ */
@@ -187,8 +199,8 @@ void memory_tick(struct daemon *d)
 	} else if (m->rss_bytes < m->budget_bytes / 4 * 3) {
 		m->is_short = false;
 	}
-	if (!m->is_short && !is_pressed(d))
-		resume_all(d); /* each tick: one that was refused is tried again */
+	if (!m->is_short)
+		resume(d, is_pressed(d)); /* each tick: one that was refused is tried again */
 }
 
 void memory_open(struct daemon *d)
