@@ -28,12 +28,14 @@ class Witness:
                                   "max.in.flight.requests.per.connection": 1,
                                   "message.max.bytes": 200_000_000,
                                   "queue.buffering.max.kbytes": 1_000_000})
+        self.known = set()  # topics
         self.fetch = OffsetFetch(broker.bootstrap)
 
     # ---- writing ----
 
     def produce(self, topic, partition, records):
         """Writes dicts with value, and if wanted key, headers, timestamp; their offsets."""
+        self._know(topic)
         reports = []
         for record in records:
             self.producer.produce(topic, partition=partition, on_delivery=_reporter(reports),
@@ -41,6 +43,12 @@ class Witness:
             self.producer.poll(0)
         assert self.producer.flush(TIMEOUT_S) == 0, "messages were not written in time"
         return reports
+
+    def _know(self, topic):
+        """What is produced to a topic while it is being learned of may change its order."""
+        if topic not in self.known:
+            self.producer.list_topics(topic, TIMEOUT_S)
+            self.known.add(topic)
 
     def fill(self, topic, partition, n, n_bytes=0, first=0):
         """Writes n messages "<topic>/<partition>/<number>", padded to n_bytes."""
