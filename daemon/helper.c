@@ -5,11 +5,12 @@
  * Owns the threads, one queue of requests in and one of results out, our only lock, and an eventfd
  * that tells the loop of results. A broker that does not answer costs whoever asked it, and nobody
  * else: a thread is started when a request finds all of them busy, up to MAX_THREADS, the last
- * RESERVED only for what an assign waits for, which goes first too. An owner's requests are worked
- * on one after another, but for one that was forgotten, which nobody waits for. Every request has a
- * deadline of its own and is finished before its handle is freed, because freeing is a request too
- * and waits for those before it. Results are handed to their owner on the loop's thread; an owner
- * that is gone was forgotten before. It never touches a group, a partition or a client.
+ * RESERVED only for what an assign waits for, which goes first too: what clients ask for themselves
+ * takes neither, however much it is. An owner's requests are worked on one after another, but for
+ * one that was forgotten, which nobody waits for. Every request has a deadline of its own and is
+ * finished before its handle is freed, because freeing is a request too and waits for those before
+ * it. Results are handed to their owner on the loop's thread; an owner that is gone was forgotten
+ * before. It never touches a group, a partition or a client.
  */
 #include "daemon/helper.h"
 
@@ -39,7 +40,7 @@ struct request {
 	char *topic;  /* owned; of QUERY_PARTITIONS */
 	unsigned ask; /* enum kafka_ask */
 	int timeout_ms, r;
-	bool urgent;
+	enum helper_urgency urgency;
 	bool closed; /* FREE_KAFKA: it was closed in order */
 	helper_done_fn *done;
 	void *owner;
@@ -171,7 +172,9 @@ static void work(struct request *q)
 
 static unsigned most_threads(const struct request *q)
 {
-	return q->urgent ? MAX_THREADS : MAX_THREADS - RESERVED;
+	bool is_reserved = q->urgency == HELPER_ASSIGN || q->kind == FREE_KAFKA;
+
+	return is_reserved ? MAX_THREADS : MAX_THREADS - RESERVED;
 }
 
 /* One that is busy or before q must be finished first. Under lock. */
@@ -295,17 +298,29 @@ static int add_thread(struct helper *h, const struct request *q)
 	return h->n_threads ? 0 : r;
 }
 
-static int submit(struct helper *h, struct request *q, bool first)
+/* Behind those that are as urgent: else who asks again and again would keep the older ones waiting
+ * for ever. Under lock. */
+static void insert(struct requests *in, struct request *q)
+{
+	struct request *other;
+
+	TAILQ_FOREACH (other, in, link)
+		if (other->urgency < q->urgency)
+			break;
+	if (other)
+		TAILQ_INSERT_BEFORE(other, q, link);
+	else
+		TAILQ_INSERT_TAIL(in, q, link);
+}
+
+static int submit(struct helper *h, struct request *q)
 {
 	int r;
 
 	pthread_mutex_lock(&h->lock);
 	r = add_thread(h, q);
 	if (!r) {
-		if (first)
-			TAILQ_INSERT_HEAD(&h->in, q, link);
-		else
-			TAILQ_INSERT_TAIL(&h->in, q, link);
+		insert(&h->in, q);
 		h->n_open++;
 		pthread_cond_signal(&h->more);
 	}
@@ -379,38 +394,41 @@ struct helper *helper_free(struct helper *h)
 	return NULL;
 }
 
-static int query(struct helper *h, struct request *q, int timeout_ms, bool urgent,
+static int query(struct helper *h, struct request *q, int timeout_ms, enum helper_urgency urgency,
 		 helper_done_fn *done, void *owner)
 {
 	if (!q)
 		return -ENOMEM;
 	q->timeout_ms = timeout_ms;
-	q->urgent = urgent;
+	q->urgency = urgency;
 	q->done = done;
 	q->owner = owner;
-	return submit(h, q, urgent);
+	return submit(h, q);
 }
 
 int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
-		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner)
+		 unsigned ask, int timeout_ms, enum helper_urgency urgency, helper_done_fn *done,
+		 void *owner)
 {
 	struct request *q = request_new(QUERY, k, list, n);
 
 	if (q)
 		q->ask = ask;
-	return query(h, q, timeout_ms, urgent, done, owner);
+	return query(h, q, timeout_ms, urgency, done, owner);
 }
 
 int helper_query_committed(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
 			   int timeout_ms, helper_done_fn *done, void *owner)
 {
-	return query(h, request_new(QUERY_COMMITTED, k, list, n), timeout_ms, true, done, owner);
+	return query(h, request_new(QUERY_COMMITTED, k, list, n), timeout_ms, HELPER_ASSIGN, done,
+		     owner);
 }
 
 int helper_query_topics(struct helper *h, struct kafka *k, int timeout_ms, helper_done_fn *done,
 			void *owner)
 {
-	return query(h, request_new(QUERY_TOPICS, k, NULL, 0), timeout_ms, false, done, owner);
+	return query(h, request_new(QUERY_TOPICS, k, NULL, 0), timeout_ms, HELPER_LATER, done,
+		     owner);
 }
 
 int helper_query_partitions(struct helper *h, struct kafka *k, const char *topic, int timeout_ms,
@@ -420,7 +438,7 @@ int helper_query_partitions(struct helper *h, struct kafka *k, const char *topic
 
 	if (q && !(q->topic = strdup(topic)))
 		q = request_free(q);
-	return query(h, q, timeout_ms, false, done, owner);
+	return query(h, q, timeout_ms, HELPER_LATER, done, owner);
 }
 
 int helper_free_kafka(struct helper *h, struct kafka *k, bool closed, helper_done_fn *done,
@@ -433,8 +451,7 @@ int helper_free_kafka(struct helper *h, struct kafka *k, bool closed, helper_don
 	q->closed = closed;
 	q->done = done;
 	q->owner = owner;
-	q->urgent = true;
-	return submit(h, q, false); /* behind what was asked of it */
+	return submit(h, q); /* behind what was asked of it */
 }
 
 static void forget(struct requests *list, const void *owner)

@@ -14,10 +14,18 @@ typedef void helper_done_fn(void *owner, int r, const struct kafka_tp *list, siz
 int helper_open(struct helper **out, struct event_base *base);
 struct helper *helper_free(struct helper *h); /* finishes what is queued */
 
-/* What is asked (enum kafka_ask) of each partition, or its error. urgent: before the others. */
+/* Each before those below it; of one urgency in the order that they came. */
+enum helper_urgency {
+	HELPER_LATER,
+	HELPER_SOON,
+	HELPER_ASSIGN, /* an assign waits for it: it has threads of its own */
+};
+
+/* What is asked (enum kafka_ask) of each partition, or its error. */
 int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
-		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner);
-/* What k's group committed, as kafka_query_committed(); urgent. */
+		 unsigned ask, int timeout_ms, enum helper_urgency urgency, helper_done_fn *done,
+		 void *owner);
+/* What k's group committed, as kafka_query_committed(); HELPER_ASSIGN. */
 int helper_query_committed(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
 			   int timeout_ms, helper_done_fn *done, void *owner);
 /* As kafka_query_topics() and kafka_query_partitions(). 0, -ENOMEM. */

@@ -162,8 +162,9 @@ static void wait_for_ends(struct consumer *c, enum marks_kind kind, uint32_t req
 	*w = (struct waiting){.consumer = c, .kind = kind, .request = request, .n = entries.n};
 	kgp_put_raw(&w->wire, entries.wire, entries.wire_bytes);
 	TAILQ_INSERT_TAIL(&waitings, w, link);
-	if (w->wire.failed || helper_query(c->group->cluster->helper, c->group->kafka, list, n,
-					   KAFKA_ASK_END, ENDS_TIMEOUT_MS, false, on_ends, w)) {
+	if (w->wire.failed ||
+	    helper_query(c->group->cluster->helper, c->group->kafka, list, n, KAFKA_ASK_END,
+			 ENDS_TIMEOUT_MS, HELPER_LATER, on_ends, w)) {
 		waiting_free(w);
 		connection_drop(c->connection, "no memory");
 		return;

@@ -304,7 +304,8 @@ static int ask_offset(struct query *q, struct kafka *k)
 			: q->a.at == KAFKA_OFFSET_LATEST ? KAFKA_ASK_END
 							 : KAFKA_ASK_TIME;
 
-	return helper_query(q->cluster->helper, k, &tp, 1, what, TIMEOUT_MS, false, on_offset, q);
+	return helper_query(q->cluster->helper, k, &tp, 1, what, TIMEOUT_MS, HELPER_LATER,
+			    on_offset, q);
 }
 
 static void ask_cluster(struct query *q)
@@ -392,7 +393,7 @@ static void ask_high(struct query *q)
 	if (n) {
 		q->cluster = c->group->cluster;
 		r = helper_query(q->cluster->helper, c->group->kafka, list, n, KAFKA_ASK_END,
-				 TIMEOUT_MS, false, on_high, q);
+				 TIMEOUT_MS, HELPER_LATER, on_high, q);
 	}
 	free(list);
 	if (r)

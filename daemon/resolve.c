@@ -205,7 +205,7 @@ static void ask_ends(struct group *g)
 	struct kafka_tp *list = list_state(g, PARTITION_COMMITTED, &n);
 
 	if (!list || (n && helper_query(g->cluster->helper, g->kafka, list, n, KAFKA_ASK_ENDS,
-					TIMEOUT_MS, true, on_ends, g)))
+					TIMEOUT_MS, HELPER_ASSIGN, on_ends, g)))
 		try_again(g);
 	else
 		g->asked = n > 0;
@@ -230,7 +230,7 @@ void resolve_refresh_ends(struct group *g)
 			list[n++] = (struct kafka_tp){.topic = p->topic, .partition = p->id};
 	if (n && g->kafka && !g->asked)
 		g->asked = !helper_query(g->cluster->helper, g->kafka, list, n, KAFKA_ASK_ENDS,
-					 TIMEOUT_MS, false, on_ends, g);
+					 TIMEOUT_MS, HELPER_LATER, on_ends, g);
 	free(list);
 }
 
@@ -342,8 +342,8 @@ void resolve_range_error(struct partition *p)
 	struct group *g = p->group;
 
 	p->healing = true;
-	if (helper_query(g->cluster->helper, g->kafka, &tp, 1, KAFKA_ASK_ENDS, TIMEOUT_MS, true,
-			 on_ends, g))
+	if (helper_query(g->cluster->helper, g->kafka, &tp, 1, KAFKA_ASK_ENDS, TIMEOUT_MS,
+			 HELPER_ASSIGN, on_ends, g))
 		try_again(g);
 	else
 		g->asked = true;

@@ -181,7 +181,7 @@ static unsigned ask(struct seek *s)
 	}
 	if (list)
 		r = helper_query(c->group->cluster->helper, c->group->kafka, list, s->n,
-				 questions[s->whence], TIMEOUT_MS, true, on_ends, s);
+				 questions[s->whence], TIMEOUT_MS, HELPER_SOON, on_ends, s);
 	free(list);
 	return r ? KGP_E_MEMORY : 0;
 }

@@ -215,7 +215,8 @@ static int submit(struct helper *h, struct answer *a, helper_done_fn *done, void
 }
 
 int helper_query(struct helper *h, struct kafka *k, const struct kafka_tp *list, size_t n,
-		 unsigned ask, int timeout_ms, bool urgent, helper_done_fn *done, void *owner)
+		 unsigned ask, int timeout_ms, enum helper_urgency urgency, helper_done_fn *done,
+		 void *owner)
 {
 	assert(k && n && timeout_ms > 0);
 	return submit(h, answer_new(QUERY, k, list, n), done, owner);

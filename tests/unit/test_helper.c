@@ -113,10 +113,10 @@ static void on_done(void *owner, int r, const struct kafka_tp *list, size_t n)
 
 static const struct kafka_tp one[] = {{.topic = "t", .partition = 3}};
 
-static void query(unsigned owner, struct kafka *k, bool urgent)
+static void query(unsigned owner, struct kafka *k, enum helper_urgency urgency)
 {
 	assert_int_equal(
-		helper_query(h, k, one, 1, KAFKA_ASK_ENDS, 1000, urgent, on_done, &owners[owner]),
+		helper_query(h, k, one, 1, KAFKA_ASK_ENDS, 1000, urgency, on_done, &owners[owner]),
 		0);
 }
 
@@ -163,7 +163,7 @@ static void a_handle_that_stands_still_holds_up_no_other(void **state)
 	query_committed(0, &ks[0]);
 	wait_until_asked(&ks[0], 1);
 	query_committed(1, &ks[1]);
-	query(2, &ks[2], false);
+	query(2, &ks[2], HELPER_LATER);
 	wait_until_done(1, 1);
 	wait_until_done(2, 1);
 	assert_int_equal(n_done[0], 0);
@@ -174,11 +174,11 @@ static void an_owner_is_answered_in_its_order(void **state)
 	unsigned i;
 
 	ks[0].still = true;
-	query(0, &ks[0], false);
+	query(0, &ks[0], HELPER_LATER);
 	wait_until_asked(&ks[0], 1);
-	query(0, &ks[1], true);
+	query(0, &ks[1], HELPER_ASSIGN);
 	for (i = 1; i <= 10; i++) {
-		query(1, &ks[1], true);
+		query(1, &ks[1], HELPER_ASSIGN);
 		wait_until_done(1, i);
 	}
 	assert_int_equal(n_done[0], 0);
@@ -193,10 +193,10 @@ static void what_was_forgotten_holds_up_nothing(void **state)
 	query_committed(0, &ks[0]);
 	wait_until_asked(&ks[0], 1);
 	helper_forget(h, &owners[0]);
-	query(0, &ks[1], true);
+	query(0, &ks[1], HELPER_ASSIGN);
 	wait_until_done(0, 1);
 	set_still(&ks[0], false);
-	query(0, &ks[0], true);
+	query(0, &ks[0], HELPER_ASSIGN);
 	wait_until_done(0, 2);
 	assert_int_equal(n_done[0], 2);
 }
@@ -204,12 +204,12 @@ static void what_was_forgotten_holds_up_nothing(void **state)
 static void a_handle_is_freed_behind_all_that_was_asked_of_it(void **state)
 {
 	ks[0].still = true;
-	query(0, &ks[0], false);
-	query(0, &ks[0], false); /* waits for the first one */
-	query(1, &ks[0], true);
+	query(0, &ks[0], HELPER_LATER);
+	query(0, &ks[0], HELPER_LATER); /* waits for the first one */
+	query(1, &ks[0], HELPER_ASSIGN);
 	wait_until_asked(&ks[0], 2);
 	assert_int_equal(helper_free_kafka(h, &ks[0], true, on_done, &owners[2]), 0);
-	query(3, &ks[1], false);
+	query(3, &ks[1], HELPER_LATER);
 	wait_until_done(3, 1);
 	assert_false(ks[0].freed);
 	set_still(&ks[0], false);
@@ -218,13 +218,13 @@ static void a_handle_is_freed_behind_all_that_was_asked_of_it(void **state)
 	assert_int_equal(n_done[0] + n_done[1], 3);
 }
 
-static void questions_without_number_leave_threads_for_what_is_urgent(void **state)
+static void flood_leaves_threads_for_an_assign(enum helper_urgency urgency)
 {
 	unsigned i;
 
 	for (i = 1; i < MANY; i++) {
 		ks[i].still = true;
-		query(i, &ks[i], false);
+		query(i, &ks[i], urgency);
 	}
 	wait_until_asked(&ks[1], 1);
 	for (i = 1; i <= 10; i++) {
@@ -236,12 +236,40 @@ static void questions_without_number_leave_threads_for_what_is_urgent(void **sta
 	assert_int_equal(ks[MANY / 2].n_asked, 0);
 }
 
+static void questions_without_number_leave_threads_for_an_assign(void **state)
+{
+	flood_leaves_threads_for_an_assign(HELPER_LATER);
+}
+
+static void seeks_without_number_leave_threads_for_an_assign(void **state)
+{
+	flood_leaves_threads_for_an_assign(HELPER_SOON);
+}
+
+static void the_older_of_what_is_as_urgent_goes_first(void **state)
+{
+	unsigned i;
+
+	for (i = 10; i < 26; i++) {
+		ks[i].still = true;
+		query(i, &ks[i], HELPER_LATER);
+		wait_until_asked(&ks[i], 1);
+	}
+	query(0, &ks[0], HELPER_LATER);
+	query(1, &ks[0], HELPER_SOON);
+	query(2, &ks[0], HELPER_LATER);
+	query(3, &ks[0], HELPER_SOON);
+	set_still(&ks[10], false);
+	wait_until_done(2, 1);
+	assert_string_equal(order, "kbdac");
+}
+
 static void what_is_left_at_the_end_is_finished(void **state)
 {
 	unsigned i;
 
 	for (i = 0; i < MANY; i++)
-		query(i, &ks[i], false);
+		query(i, &ks[i], HELPER_LATER);
 	assert_int_equal(helper_free_kafka(h, &ks[0], true, NULL, NULL), 0);
 	h = helper_free(h);
 	for (i = 0; i < MANY; i++)
@@ -260,7 +288,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_handle_is_freed_behind_all_that_was_asked_of_it,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			questions_without_number_leave_threads_for_what_is_urgent, setup, teardown),
+			questions_without_number_leave_threads_for_an_assign, setup, teardown),
+		cmocka_unit_test_setup_teardown(seeks_without_number_leave_threads_for_an_assign,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(the_older_of_what_is_as_urgent_goes_first, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_at_the_end_is_finished, setup,
 						teardown),
 	};
