@@ -281,12 +281,24 @@ void commit_give_up(struct group *g)
 			offsets_commit_end(&p->offsets, false);
 }
 
+/* What was asked for while commits were suspended, or a retry that was due then: the next interval
+ * may be an hour away. */
+static bool is_waited_for(const struct group *g, bool resumes)
+{
+	return g->state == GROUP_JOINED && !g->commit.suspended &&
+	       !TAILQ_EMPTY(&g->commit.waiters) && (resumes || !g->commit.n_failures);
+}
+
 void commit_tick(struct group *g)
 {
 	/* The rebalance that it was refused for may be over, or never have been: one more refusal
 	 * costs nothing. */
-	if (g->commit.suspended && now_us() - g->commit.suspended_us > SUSPENDED_US)
+	bool resumes = g->commit.suspended && now_us() - g->commit.suspended_us > SUSPENDED_US;
+
+	if (resumes)
 		g->commit.suspended = false;
+	if (is_waited_for(g, resumes))
+		commit_start(g);
 	if (!g->commit.in_flight || now_us() - g->commit.started_us < STUCK_US)
 		return;
 	commit_give_up(g);

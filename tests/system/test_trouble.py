@@ -7,7 +7,8 @@ import time
 import pytest
 
 from harness.broker import (API_FETCH, API_FIND_COORDINATOR, API_HEARTBEAT, API_JOIN_GROUP,
-                            API_OFFSET_FETCH)
+                            API_OFFSET_COMMIT, API_OFFSET_FETCH)
+from harness.client import Refused
 from harness.protocol import ERROR_NAMES
 
 both = pytest.mark.both
@@ -342,3 +343,19 @@ def test_an_unknown_query_is_refused(scene):
 def client_pid():
     """The peers are this process."""
     return os.getpid()
+
+
+@mock("faults are the mock's")
+def test_a_commit_asked_for_while_commits_are_suspended_waits_for_no_interval(scene):
+    topic = scene.topic()
+    scene.witness.fill(topic, 0, 10)
+    scene.daemon(group={"commit.interval": "1h"})
+    client = scene.consumer(topic)
+    client.wait_messages(10)
+    client.mark(client.messages[3])
+    scene.broker.fail(API_OFFSET_COMMIT, "REBALANCE_IN_PROGRESS")
+    with pytest.raises(Refused, match="REBALANCE_IN_PROGRESS"):
+        client.commit()
+    client.mark(client.messages[5])
+    client.commit(timeout_s=10)
+    assert scene.committed(topic) == 6
