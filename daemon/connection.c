@@ -464,8 +464,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		hear_last_words(c);
 		if (!c->held || c->farewell)
 			connection_free(c);
-	} else if (!c->hello)
+	} else if (!c->hello && c->parked) {
+		set_timer(c, c->daemon->config->handshake_timeout_ms); /* we did not read it */
+	} else if (!c->hello) {
 		connection_fatal(c, KGP_E_HANDSHAKE, "protocol", kgp_error_text(KGP_E_HANDSHAKE));
+	}
 }
 
 void connection_tick(struct connection *c)

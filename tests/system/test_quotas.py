@@ -111,6 +111,19 @@ def test_a_debt_is_not_left_behind_with_the_connection(scene):
 
 
 @mock
+def test_who_waits_for_its_debt_is_not_late_with_its_hello(scene):
+    scene.daemon(daemon={"requests.per.user": "1000", "handshake.timeout": "300ms"}, cluster=DEAD)
+    watcher, client = scene.client(), scene.client(user="nobody").open("g", ["t"])
+    client.send_bytes(encode("mark", 0, [[claim, 1, 1, None] for claim in range(1, 3001)]))
+    scene.wait_for(lambda: user_of(watcher, NOBODY)["requests_waits"], 5, "it owes")
+    again = scene.client(user="nobody", hello=False)
+    again.send_bytes(hostile.HELLO)
+    again.wait_for(lambda: again.welcome, what="WELCOME")
+    silent = scene.client(user="nobody", hello=False)
+    assert silent.wait_end() == "HANDSHAKE"
+
+
+@mock
 def test_a_rate_changes_with_a_reload(scene):
     daemon = scene.daemon(daemon={"requests.per.user": "1000"}, cluster=DEAD)
     daemon.sections["daemon"]["requests.per.user"] = "700000"
