@@ -395,7 +395,7 @@ static int read_some(struct connection *c)
 		cut_frames(c);
 		c->asked += c->asked == asked;
 		count_received(c);
-		return is_ending(c) || c->held ? 0 : n;
+		return n;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -405,6 +405,8 @@ static int read_some(struct connection *c)
 
 void connection_turn(struct connection *c)
 {
+	if (c->dead) /* its last words go on */
+		event_active(c->timer, EV_TIMEOUT, 0);
 	if (is_ending(c) || c->held || !turn_begin(c))
 		return;
 	cut_frames(c); /* what waited behind a held frame, or for this turn */
@@ -420,40 +422,59 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	connection_turn(arg);
 }
 
-/* What is there now: who goes on writing for ever is not heard for ever. */
-void connection_read_to_end(struct connection *c)
+/* Who goes on writing for ever is not heard for ever. */
+static int count_unread(const struct connection *c)
 {
-	int n, left = 0;
+	int n = 0;
 
-	if (ioctl(c->fd, FIONREAD, &left))
-		left = KGP_FRAME_MAX_CLIENT;
-	c->last_words = true;
+	return ioctl(c->fd, FIONREAD, &n) ? (int)KGP_FRAME_MAX_CLIENT : n;
+}
+
+/* So much of what is unread, or a turn of it. */
+static void hear(struct connection *c, int *unheard)
+{
+	int n;
+
 	cut_frames(c);
-	for (; left > 0 && !is_ending(c) && !c->held; left -= n) {
+	while (*unheard > 0 && !is_ending(c) && !c->held && !turn_is_over(c)) {
 		n = read_some(c);
-		if (!n)
-			break;
+		*unheard = n ? *unheard - n : 0;
 	}
 	turn_end(c);
 }
 
-static void on_exit_of_process(evutil_socket_t fd, short what, void *arg)
+void connection_read_to_end(struct connection *c)
 {
-	struct connection *c = arg;
+	int unheard = count_unread(c);
+	bool dead = c->dead; /* and may have more to say, in turns that are over now */
 
-	connection_read_to_end(c);
-	connection_drop(c, "its process exited");
+	c->last_words = true;
+	c->mute |= dead;
+	c->dead = false;
+	hear(c, &unheard);
+	c->dead |= dead;
 }
 
-/* What it said before it went still counts: marks above all. */
-static void hear_last_words(struct connection *c)
+static void on_exit_of_process(evutil_socket_t fd, short what, void *arg)
 {
-	if (c->farewell || !c->hello || c->held)
-		return;
+	connection_drop(arg, "its process exited");
+}
+
+/* What it said before it went still counts, marks above all, and in turns as before: processes that
+ * only come, ask and die are one user's as well. false: not yet all. */
+static bool hear_last_words(struct connection *c)
+{
+	if (c->farewell || c->held)
+		return true;
+	if (!c->mute)
+		c->unheard = count_unread(c);
 	c->mute = true;
+	if (!turn_begin(c))
+		return false;
 	c->dead = false;
-	connection_read_to_end(c);
+	hear(c, &c->unheard);
 	c->dead = true;
+	return !c->parked;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -461,8 +482,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct connection *c = arg;
 
 	if (is_ending(c)) {
-		hear_last_words(c);
-		if (!c->held || c->farewell)
+		if (hear_last_words(c) && (!c->held || c->farewell))
 			connection_free(c);
 	} else if (!c->hello && c->parked) {
 		set_timer(c, c->daemon->config->handshake_timeout_ms); /* we did not read it */

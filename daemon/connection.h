@@ -37,6 +37,7 @@ struct connection {
 	unsigned n_queries;
 	uint64_t opened_us, last_progress_us; /* of its taking output */
 	uint64_t asked;			      /* requests of this turn, see turn.c */
+	int unheard;			      /* bytes of its last words */
 	bool hello;			      /* HELLO came */
 	bool big;			      /* a message larger than a batch is on its way */
 	bool farewell;	 /* a fatal ERROR was sent: nothing is read, closed when it is out */

@@ -364,6 +364,7 @@ void session_on_frame(struct connection *c, const uint8_t *body, size_t size)
 		fatal(c, KGP_E_UNSUPPORTED, NULL);
 	else if (!a)
 		fatal(c, KGP_E_OUT_OF_ORDER, "HELLO comes first");
-	else if (a->type != KGP_T_query || !c->last_words) /* nobody hears the answer */
+	else if (a->type != KGP_T_query ||
+		 !(c->last_words || c->mute)) /* nobody hears the answer */
 		run_and_count(c, a, &b);
 }

@@ -11,8 +11,8 @@
  * Requests are a rate: each puts off the moment at which its user has paid for everything, by its
  * share of a second. Who is more than a burst ahead waits until that moment, all its connections
  * together, and is asked nothing: to wait is no error. It never waits longer than QUOTA_DEBT_US,
- * because what a process said before it died is done at once, whatever it costs. Users exist while
- * they are charged or owe: nobody gets rid of a debt by hanging up. Pure: the time is the caller's.
+ * because one request may cost whatever it meets. Users exist while they are charged or owe: nobody
+ * gets rid of a debt by hanging up. Pure: the time is the caller's.
  */
 #include "daemon/core/quota.h"
 

@@ -113,6 +113,22 @@ def single_bytes(path, group):
             s.send(bytes([byte]))
 
 
+def deaths(path, group):
+    """A process each, that says as much as its socket takes and is gone. Not in ATTACKS: what
+    waits of it, each for its turn, is heard long after the attack."""
+    said = HELLO + (encode("open", 1, "", group, os.urandom(16), ["none"], {}) +
+                    encode("resume_end") + encode("close", 2)) * 3000
+    while True:
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(OSError):
+                s = dial(path)
+                s.setblocking(False)
+                s.send(said)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
 def nonsense(path, group):
     while True:
         dial(path, HELLO, b"\x00" * 1000).close()

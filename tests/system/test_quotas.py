@@ -177,6 +177,16 @@ def test_who_is_dead_and_writes_on_is_not_heard_for_ever(scene):
     assert worst_loop_s(daemon, good) < FAIR_S
 
 
+@mock
+def test_the_last_words_of_many_processes_are_one_users_too(scene):
+    """Each is gone at once, and behind it are 3000 times OPEN and CLOSE."""
+    daemon = scene.daemon(daemon={"log.level": "err"}, cluster=DEAD)
+    good = scene.client()
+    with attacked(hostile.deaths, daemon):
+        scene.wait_for(lambda: user_of(good, NOBODY), 10, "the attacker")
+        assert worst_loop_s(daemon, good, 100) < FAIR_S
+
+
 # ---- bytes --------------------------------------------------------------------------------------
 
 
