@@ -44,6 +44,7 @@ def test_a_local_move_tells_those_whose_claims_change(scene):
     first = consumer(scene, topics[0])
     first.wait_claims([(topics[0], 0), (topics[0], 1)])
     scene.wait_for(lambda: first.notified and first.notified[-1].kind == OK, 15, "OK")
+    scene.wait_for(lambda: len(other.notified) == 4, 15, "OK of who was moved by the first")
     before = len(first.notified), len(other.notified)
     second = consumer(scene, topics[0])
     scene.wait_for(lambda: second.notified and second.notified[-1].kind == OK, 15, "OK")
