@@ -120,11 +120,13 @@ void claim_count_in_flight(struct claim *claim)
 		daemon_retry_stalled(claim->consumer->group->daemon);
 }
 
+/* What was sent of the old epoch is void, and in flight no more. */
 void claim_send_epoch(struct claim *claim, const char *reason)
 {
 	struct offsets *o = &claim->partition->offsets;
 
 	claim->epoch = o->epoch;
+	claim_count_in_flight(claim);
 	connection_send(claim->consumer->connection, KGP_T_epoch,
 			&(struct kgp_epoch){
 				.claim = claim->id,
@@ -141,7 +143,6 @@ void claim_seek(struct claim *claim, int64_t offset, const char *reason)
 	offsets_seek(&p->offsets, daemon_next_epoch(p->group->daemon), offset);
 	partition_move_to(p, offset);
 	claim_send_epoch(claim, reason);
-	claim_count_in_flight(claim);
 	claim->blocked = false;
 	claim_set_runnable(claim);
 }

@@ -9,6 +9,7 @@
  * where the partition stands. Owns the list; what a consumer said goes with it, and is bounded for
  * each.
  */
+#include "daemon/claim.h"
 #include "daemon/consumer.h"
 #include "daemon/group.h"
 #include "daemon/log.h"
@@ -95,11 +96,16 @@ static bool is_resolved(const struct partition *p)
 static int apply(struct partition *p, const struct resume *r, struct kgp_bytes metadata)
 {
 	int64_t end = partition_get_end(p);
+	int v;
 
 	if (end >= 0 && r->offset >= end + r->is_start)
 		return KGP_VERDICT_OUT_OF_RANGE;
-	if (!r->is_start)
-		return offsets_resume(&p->offsets, r->epoch, r->offset, r->committed, metadata);
+	if (!r->is_start) {
+		v = offsets_resume(&p->offsets, r->epoch, r->offset, r->committed, metadata);
+		if (p->claim)
+			claim_count_in_flight(p->claim);
+		return v;
+	}
 	if (p->offsets.resume >= 0)
 		return KGP_VERDICT_IGNORED;
 	p->offsets.resume = r->offset;

@@ -268,6 +268,20 @@ def test_at_the_limit_in_flight_nothing_more_comes_until_something_is_marked(sce
 
 
 @both
+def test_a_mark_that_is_said_again_makes_room_at_once(scene):
+    """Who held the partition before comes back late, when another holds it."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 40)
+    scene.daemon(daemon={"in.flight.per.user": "16"})
+    holder, late = scene.consumer(topic), scene.client()
+    holder.wait_messages(16)
+    claim = holder.claim(topic, 0)
+    late.ask("open", "", "g", late.id, [topic], {})
+    late.send("resume", topic, 0, claim.epoch, 15, None, claim.assign.committed)
+    holder.wait_messages(32)
+
+
+@both
 def test_what_one_user_has_in_flight_is_no_limit_of_another(scene):
     mine, yours = scene.topic(2), scene.topic(1)
     for partition in range(2):
