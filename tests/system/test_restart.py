@@ -55,6 +55,24 @@ def test_marks_survive_a_crash_of_the_daemon_by_resume(scene):
     assert scene.witness.committed(scene.group_id, topic, 0) == (7, "seven")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can fill the disk of one process")
+@both
+def test_a_full_disk_costs_no_message_and_is_told(scene):
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 10)
+    daemon = scene.daemon(start=False)
+    run = daemon.env["RUNTIME_DIRECTORY"]
+    fill = f"mount -t tmpfs -o size=4k none {run} && head -c 4096 /dev/zero >{run}/full"
+    daemon.launcher = ["unshare", "--mount", "sh", "-c", fill + ' && exec "$@"', "sh"]
+    daemon.start()
+    client = scene.consumer(topic)
+    client.mark(client.wait_messages(10)[6])
+    assert f"cannot write {run}/state: No space left on device" in daemon.log()
+    daemon.restart()
+    client.reconnect()
+    assert [m.offset for m in client.wait_messages(3, timeout_s=30)] == [7, 8, 9]
+
+
 @both
 def test_without_resume_a_crash_means_redelivery(scene):
     topic = scene.topic(1)
