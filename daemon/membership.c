@@ -179,9 +179,8 @@ static void start_partitions(struct group *g)
 		    !(p->state == PARTITION_ACTIVE && g->reassign))
 			continue;
 		start = p->offsets.resume;
-		if (p->state == PARTITION_ACTIVE && p->claim && p->offsets.popped >= 0)
-			start = partition_get_next(
-				p); /* it goes on where it was, not at the mark */
+		if (p->state == PARTITION_ACTIVE && p->claim)
+			start = partition_get_next(p); /* where it was, not at the mark */
 		if (partition_attach(p, g->kafka))
 			abort(); /* as above */
 		partition_start_at(p, start);

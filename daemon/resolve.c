@@ -125,6 +125,7 @@ static bool move_into_log(struct partition *p)
 		return false;
 	}
 	offsets_seek(&p->offsets, daemon_next_epoch(p->group->daemon), start);
+	partition_start_at(p, start);
 	p->group->n_resets++;
 	group_on_error(p->group, KGP_E_OFFSET_RESET, "partition", p->topic, p->id,
 		       "%s: goes on at %s, %lld", why, name, (long long)start);
@@ -327,7 +328,6 @@ static void heal(struct partition *p)
 		p->healed_us = now_us();
 		return;
 	}
-	partition_drop_carry(p);
 	if (!move_into_log(p)) {
 		if (claim)
 			claim_end(claim, "failed");
