@@ -201,6 +201,8 @@ static void on_commit(struct connection *c, union kgp_body *b)
 {
 	if (!b->commit.request)
 		fatal(c, KGP_E_FIELD, "COMMIT needs a request number");
+	else if (c->consumer->closing)
+		fatal(c, KGP_E_OUT_OF_ORDER, "nothing but QUERY between CLOSE and its REPLY");
 	else if (commit_wait(c->consumer->group, c->consumer, (uint32_t)b->commit.request, false))
 		fatal(c, KGP_E_QUOTA, "too many commits wait for Kafka's answer");
 }

@@ -139,6 +139,18 @@ def test_a_message_that_is_not_allowed_now_is_an_error(scene, daemon, what):
 
 
 @mock
+@pytest.mark.parametrize("late", ["close", "commit"])
+def test_behind_close_nothing_is_left_without_an_answer(scene, late):
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 1)
+    scene.daemon()
+    client = scene.consumer(topic)
+    client.mark(client.wait_messages(1)[0])
+    client.send_bytes(encode("close", 50) + encode(late, 51))
+    assert code_of(client) == "OUT_OF_ORDER"
+
+
+@mock
 @pytest.mark.parametrize("data", [OPEN, encode("query", 1, "status", {})])
 def test_nothing_comes_before_hello(scene, daemon, data):
     client = scene.client(hello=False)
