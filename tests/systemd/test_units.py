@@ -87,6 +87,14 @@ def test_every_error_has_an_entry_in_the_catalog(builddir):
         assert f"Subject: KG-{number:04d}: {name}\n" in text
 
 
+def test_who_is_denied_is_told_of_every_rule_there_is():
+    """A rule that comes later would be missing from what to do about KG-0010."""
+    keys = (TESTS.parent / "daemon/config_keys.def").read_text(encoding="utf-8")
+    rules = set(re.findall(r'"(allow\.\w+)"', keys)) - {"allow.dynamic"}
+    mend = next(row[-1] for row in tables.ERRORS if row[0] == "DENIED")
+    assert len(rules) >= 4 and rules <= set(re.findall(r"allow\.\w+", mend))
+
+
 def test_what_is_installed_is_accepted_too(machine):
     names = [f"/usr/local/lib/systemd/system/{name}" for name in SYSTEM_UNITS]
     assert machine.run("systemd-analyze", "verify", "--man=no", *names) == ""
