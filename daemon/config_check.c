@@ -19,6 +19,7 @@
 
 #define HEARTBEAT_DEFAULT_MS	  3000
 #define KAFKA_NAME_MAX_BYTES	  249
+#define NAME_MAX_BYTES		  64	 /* of the daemon, as config_keys.def has it */
 #define MAX_POLL_INTERVAL_DEFAULT 300000 /* librdkafka's max.poll.interval.ms */
 
 #define UNIT_PATTERN_BYTES                                                                         \
@@ -26,6 +27,15 @@
 #define KAFKA_NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 /* ---- computed defaults --------------------------------------------------------------------- */
+
+/* Whoever starts several of us, or one for each user, gives each its name. */
+static void complete_name(struct config *config)
+{
+	const char *name = getenv("KGROUPD_NAME");
+
+	if (!config->name)
+		config->name = config_strdup(name && *name ? name : "kgroupd");
+}
 
 static char *default_instance_id(const struct config *config)
 {
@@ -117,6 +127,27 @@ static void check_units(const struct config_access *access, const struct config_
 
 /* ---- [daemon] ------------------------------------------------------------------------------ */
 
+static bool has_good_name(const struct config *config)
+{
+	size_t n_bytes = strlen(config->name);
+
+	return n_bytes <= NAME_MAX_BYTES && is_kafka_name(config->name, n_bytes);
+}
+
+static void check_name(const struct config *config, struct config_errors *errors)
+{
+	const struct config_origin *at = &config->origins[CONFIG_KEY_daemon_NAME];
+	struct config_origin whole = {.file = config->file};
+
+	if (has_good_name(config))
+		return;
+	config_errors_add(errors, at->file ? at : &whole,
+			  "name has 1 to 64 letters, digits, '.', '_', '-' only (it is part of "
+			  "instance ids), not '%s'%s",
+			  config_show(config->name).text,
+			  at->file ? "" : " of KGROUPD_NAME: write name = NAME in [daemon]");
+}
+
 static void check_daemon(const struct config *config, struct config_errors *errors)
 {
 	const struct config_origin *at = config->origins;
@@ -125,11 +156,7 @@ static void check_daemon(const struct config *config, struct config_errors *erro
 		config_errors_add(errors, &at[CONFIG_KEY_daemon_SOCKET_PATH],
 				  "socket.path must be absolute, not '%s': write /run/...",
 				  config_show(config->socket_path).text);
-	if (!is_kafka_name(config->name, strlen(config->name)))
-		config_errors_add(errors, &at[CONFIG_KEY_daemon_NAME],
-				  "name has letters, digits, '.', '_', '-' only (it is part of "
-				  "instance ids), not '%s'",
-				  config_show(config->name).text);
+	check_name(config, errors);
 	if (config->connections_per_user > config->connections_max &&
 	    at[CONFIG_KEY_daemon_CONNECTIONS_PER_USER].file)
 		config_errors_add(errors, &at[CONFIG_KEY_daemon_CONNECTIONS_PER_USER],
@@ -301,14 +328,19 @@ static void check_join(const struct config_group *group, struct config_errors *e
 		     origin_of(group, CONFIG_KEY_group_TOPICS), errors);
 }
 
-static void check_identity(const struct config_group *group, struct config_errors *errors)
+static void check_identity(const struct config *config, const struct config_group *group,
+			   struct config_errors *errors)
 {
-	if (group->instance_id[0] && !is_kafka_name(group->instance_id, strlen(group->instance_id)))
+	const char *id = group->instance_id;
+	bool is_made_of_bad_name =
+		!group->origins[CONFIG_KEY_group_INSTANCE_ID].file && !has_good_name(config);
+
+	if (id[0] && !is_kafka_name(id, strlen(id)) && !is_made_of_bad_name)
 		config_errors_add(
 			errors, origin_of(group, CONFIG_KEY_group_INSTANCE_ID),
 			"instance.id '%s' must be 1 to 249 letters, digits, '.', '_', '-', "
 			"or empty for dynamic membership",
-			config_show(group->instance_id).text);
+			config_show(id).text);
 	if (group->user_data[0] && config_group_find_kafka(group, "client.id"))
 		config_errors_add(
 			errors, origin_of(group, CONFIG_KEY_group_USER_DATA),
@@ -341,7 +373,7 @@ static void check_group(struct config *config, struct config_group *group,
 	check_protocol(group, errors);
 	check_max_poll(group, errors);
 	check_join(group, errors);
-	check_identity(group, errors);
+	check_identity(config, group, errors);
 	check_units(&group->access, &group->origins[CONFIG_KEY_group_ALLOW_UNITS], errors);
 	check_namesakes(config, group, errors);
 }
@@ -368,6 +400,7 @@ static void check_use(const struct config *config, struct config_errors *errors)
 
 void config_check(struct config *config, struct config_errors *errors)
 {
+	complete_name(config);
 	check_daemon(config, errors);
 	for (size_t i = 0; i < config->n_clusters; i++)
 		check_cluster(&config->clusters[i], errors);

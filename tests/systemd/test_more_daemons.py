@@ -6,6 +6,7 @@ from service import Service
 
 DEVELOPER = "dev"
 RUNTIME = "/run/dev"  # their $XDG_RUNTIME_DIR
+NAMELESS = {"name": None}
 
 
 # ---- kgroupd@NAME -----------------------------------------------------------------------------------
@@ -13,11 +14,18 @@ RUNTIME = "/run/dev"  # their $XDG_RUNTIME_DIR
 
 @pytest.fixture
 def second(machine, scene, service):
-    """kgroupd@second, beside kgroupd; both read the scene's group, as two hosts would."""
+    """kgroupd@second, beside kgroupd; both read the scene's group, as two hosts would. Their units
+    give them their names."""
+    service.configure(scene.config(daemon=NAMELESS))
     made = Service(machine, scene.hub, scene.directory, instance="second")
-    made.configure(scene.config(daemon={"name": "second"}))
+    made.configure(scene.config(daemon=NAMELESS))
     scene.daemons.append(made)
     return made
+
+
+def place(scene, service):
+    """group.instance.id: what the group knows this daemon by."""
+    return scene.client(daemon=service).query("status")["groups"][0]["instance_id"]
 
 
 def test_two_daemons_live_side_by_side(scene, service, second):
@@ -28,6 +36,7 @@ def test_two_daemons_live_side_by_side(scene, service, second):
     peers = [scene.peer("lib", topic, daemon=one) for one in (service, second)]
     scene.wait_for(lambda: [len(peer.places()) for peer in peers] == [1, 1], 40, "one each")
     assert service.socket_path != second.socket_path
+    assert [place(scene, one) for one in (service, second)] == ["box-kgroupd", "box-second"]
     for folder in ("/run/kgroupd", "/run/kgroupd-second"):
         scene.wait_for(service.machine.path(f"{folder}/state").exists, 10, f"{folder}/state")
     pid = second.pid()
@@ -82,7 +91,7 @@ def own(machine, scene):
                 "-E", f"XDG_RUNTIME_DIR={RUNTIME}", "-E", f"HOME=/home/{DEVELOPER}",
                 "/lib/systemd/systemd", "--user")
     made = UserService(machine, scene.hub, scene.directory)
-    made.configure(scene.config())
+    made.configure(scene.config(daemon=NAMELESS))
     scene.daemons.append(made)
     yield made
     made.close()
@@ -100,6 +109,8 @@ def test_a_developer_needs_no_root(scene, own):
     peer.wait_messages(3)
     peer.mark_all()
     scene.wait_committed(topic, 0, 3)
+    uid = own.machine.run("id", "-u", DEVELOPER).strip()
+    assert place(scene, own) == f"box-kgroupd-{uid}", "not that of the system's daemon"
     generation = scene.witness.generation(scene.group_id)
     own.restart()
     scene.witness.fill(topic, 0, 1, first=3)

@@ -58,6 +58,29 @@ static void minimal_file_gives_every_default(void **state)
 	assert_int_equal(f->errors.n_warnings, 0);
 }
 
+static void name_is_that_of_the_environment_unless_the_file_has_one(void **state)
+{
+	struct fixture *f = *state;
+	char host[256] = "", instance_id[300], long_name[66] = "";
+
+	setenv("KGROUPD_NAME", "second", 1);
+	assert_loads(f, MINIMAL "[group orders]\n");
+	assert_string_equal(f->config->name, "second");
+	gethostname(host, sizeof(host) - 1);
+	snprintf(instance_id, sizeof(instance_id), "%s-second", host);
+	assert_string_equal(f->config->groups[0].instance_id, instance_id);
+	assert_loads(f, "[daemon]\nname = two\n" MINIMAL "[group orders]\n");
+	assert_string_equal(f->config->name, "two");
+	setenv("KGROUPD_NAME", "", 1);
+	assert_loads(f, MINIMAL "[group orders]\n");
+	assert_string_equal(f->config->name, "kgroupd");
+	setenv("KGROUPD_NAME", "a b", 1);
+	assert_refuses(f, MINIMAL "[group orders]\n", 0, "not 'a b' of KGROUPD_NAME: write name =");
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	setenv("KGROUPD_NAME", long_name, 1);
+	assert_refuses(f, MINIMAL "[group orders]\n", 0, "of KGROUPD_NAME");
+}
+
 static void group_without_keys_has_every_default(void **state)
 {
 	struct fixture *f = *state;
@@ -522,6 +545,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(minimal_file_gives_every_default),
+		TEST(name_is_that_of_the_environment_unless_the_file_has_one),
 		TEST(group_without_keys_has_every_default),
 		TEST(every_key_reaches_its_field),
 		TEST(choices_stand_in_the_order_of_the_enumerators),

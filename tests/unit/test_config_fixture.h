@@ -51,6 +51,7 @@ static inline int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	unsetenv("CREDENTIALS_DIRECTORY");
+	unsetenv("KGROUPD_NAME");
 	strcpy(f->directory, "/tmp/kgroupd-config-XXXXXX");
 	if (!mkdtemp(f->directory))
 		return -1;
