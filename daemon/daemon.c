@@ -484,10 +484,13 @@ int daemon_open(struct daemon *d, struct config *config)
 
 int daemon_run(struct daemon *d)
 {
+	char address[128];
+
+	server_get_address(d->server, address, sizeof(address));
 	log_write(LOG_NOTICE, NULL,
 		  "kgroupd %s with librdkafka %s listens on %s: %zu clusters, %zu groups",
-		  KGROUPD_VERSION, kafka_library_version(), d->config->socket_path,
-		  d->config->n_clusters, d->config->n_groups);
+		  KGROUPD_VERSION, kafka_library_version(), address, d->config->n_clusters,
+		  d->config->n_groups);
 	service_ready(d);
 	event_base_dispatch(d->base);
 	return d->exit_status;

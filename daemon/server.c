@@ -2,12 +2,14 @@
 /*
  * The listening socket.
  *
- * Owns it, unless the service manager passed it: then it stays there over our restarts. Its mode
- * and group are the first access rule. A reserve descriptor lets us refuse, rather than spin, when
- * the process runs out of them: it is given up, the connection accepted and closed, and accepting
- * rests until a connection has gone, at most until the next tick. To wait for the tick whatever
- * happens would leave who comes then behind all those that came and went in a storm: a queue of
- * 4096 of them, at as many a second as there are descriptors.
+ * Owns it, unless the service manager passed it: then it stays there over our restarts. It is one
+ * Unix socket: over another kind nobody has a user, so that no rule would hold, and who connects to
+ * a second would wait for ever. Its mode and group are the first access rule. A reserve descriptor
+ * lets us refuse, rather than spin, when the process runs out of them: it is given up, the
+ * connection accepted and closed, and accepting rests until a connection has gone, at most until
+ * the next tick. To wait for the tick whatever happens would leave who comes then behind all those
+ * that came and went in a storm: a queue of 4096 of them, at as many a second as there are
+ * descriptors.
  */
 #include "daemon/server.h"
 
@@ -18,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -170,6 +173,7 @@ static int bind_path(struct server *s, const struct config *config)
 	return listen(s->fd, SOMAXCONN) ? fail("cannot listen on", address.sun_path) : 0;
 }
 
+/* 1: there is one; 0: none was passed. */
 static int take_passed(struct server *s)
 {
 	int n = sd_listen_fds(1);
@@ -178,20 +182,28 @@ static int take_passed(struct server *s)
 		return 0;
 	s->fd = SD_LISTEN_FDS_START;
 	s->passed = true;
-	fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
-	return 1;
+	if (n == 1 && sd_is_socket_unix(s->fd, SOCK_STREAM, 1, NULL, 0) > 0) {
+		fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
+		return 1;
+	}
+	log_write(LOG_ERR, NULL,
+		  "the service manager passes %d %s: the socket unit needs one ListenStream= with "
+		  "a path, and no Accept=yes",
+		  n, n == 1 ? "socket that is no listening Unix stream socket" : "sockets");
+	return -EINVAL;
 }
 
 int server_open(struct server **out, struct daemon *d)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	int r = 0;
+	int r;
 
 	if (!s)
 		return -ENOMEM;
 	*s = (struct server){.daemon = d, .fd = -1, .reserve_fd = open_reserve()};
-	if (!take_passed(s))
-		r = bind_path(s, d->config);
+	r = take_passed(s);
+	if (r >= 0)
+		r = r ? 0 : bind_path(s, d->config);
 	if (!r)
 		s->event = event_new(d->base, s->fd, EV_READ | EV_PERSIST, on_connect, s);
 	if (!r && (!s->event || event_add(s->event, NULL)))
@@ -202,6 +214,22 @@ int server_open(struct server **out, struct daemon *d)
 	}
 	*out = s;
 	return 0;
+}
+
+/* One that was passed is not where the file says. An abstract name begins with a zero byte. */
+void server_get_address(const struct server *s, char *out, size_t size)
+{
+	struct sockaddr_un address = {0};
+	socklen_t n = sizeof(address);
+	const char *path = address.sun_path;
+	int most = sizeof(address.sun_path);
+
+	if (getsockname(s->fd, (struct sockaddr *)&address, &n))
+		path = "a socket";
+	if (*path)
+		snprintf(out, size, "%.*s", most, path);
+	else
+		snprintf(out, size, "@%.*s", most - 1, path + 1);
 }
 
 void server_stop(struct server *s)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The daemon's own comings and goings: restart, crash, stop, reload, and what its peers notice."""
+import fcntl
 import os
 import signal
 import socket
@@ -295,6 +296,7 @@ def test_a_socket_of_the_service_manager_is_used(scene):
     client = Client(scene.hub, path)
     scene.clients.append(client)
     assert client.welcome.version == 1
+    assert f"listens on {path}: " in daemon.log(), "not socket.path, where nobody listens"
     assert not os.path.exists(daemon.socket_path)
     early.close()
     listener.close()
@@ -302,15 +304,50 @@ def test_a_socket_of_the_service_manager_is_used(scene):
     assert os.path.exists(path), "the socket is the service manager's"
 
 
+def bound(family, kind, address):
+    made = socket.socket(family, kind)
+    made.bind(address)
+    return made
+
+
+@mock("the broker plays no part")
+def test_a_socket_that_cannot_be_served_is_refused(scene, tmp_path):
+    """Over TCP nobody has a user; and who connects to a second one would wait for ever."""
+    daemon = scene.daemon(start=False)
+    stream = bound(socket.AF_UNIX, socket.SOCK_STREAM, str(tmp_path / "stream"))
+    tcp = bound(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))
+    for listener in (stream, tcp):
+        listener.listen()
+    datagrams = bound(socket.AF_UNIX, socket.SOCK_DGRAM, str(tmp_path / "datagrams"))
+    for passed in ([tcp], [datagrams], [stream, tcp]):
+        launch_with_listeners(daemon, *passed)
+        assert daemon.wait_exit() == 71
+        said = f"the service manager passes {len(passed)} socket"
+        assert said in daemon.log().splitlines()[-2] and "ListenStream=" in daemon.log()
+    for listener in (stream, tcp, datagrams):
+        listener.close()
+
+
 def start_with_listener(daemon, listener):
-    """As systemd does: descriptor 3, LISTEN_FDS, LISTEN_PID of the process itself."""
-    script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" --config "$1"'
+    launch_with_listeners(daemon, listener)
+    daemon.wait_ready()
+
+
+def launch_with_listeners(daemon, *listeners):
+    """As systemd does: descriptors from 3 on, LISTEN_FDS, LISTEN_PID of the process itself."""
+    script = f'LISTEN_PID=$$ LISTEN_FDS={len(listeners)} exec "$0" --config "$1"'
+    high = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 100) for listener in listeners]
+
+    def pass_on():
+        for at, fd in enumerate(high):
+            os.dup2(fd, 3 + at)
     with open(daemon.log_file, "ab") as log:
         daemon.process = subprocess.Popen(
             ["sh", "-c", script, daemon.program, daemon.config_file], env=daemon.env,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            pass_fds=[3], preexec_fn=lambda: os.dup2(listener.fileno(), 3))
-    daemon.wait_ready()
+            pass_fds=range(3, 3 + len(listeners)), preexec_fn=pass_on)
+    for fd in high:
+        os.close(fd)
 
 
 # ---- reload -------------------------------------------------------------------------------------
