@@ -153,8 +153,9 @@ void consumer_send_error(struct consumer *c, unsigned code, const char *context,
 		return;
 	}
 	if (c->n_errors_dropped) {
-		snprintf(count, sizeof(count), "%llu errors were dropped",
-			 (unsigned long long)c->n_errors_dropped);
+		snprintf(count, sizeof(count), "%llu error%s dropped",
+			 (unsigned long long)c->n_errors_dropped,
+			 c->n_errors_dropped == 1 ? " was" : "s were");
 		c->n_errors_dropped = 0;
 		consumer_send_error(c, KGP_E_OVERFLOW, "group", NULL, -1, count);
 	}

@@ -484,13 +484,14 @@ int daemon_open(struct daemon *d, struct config *config)
 
 int daemon_run(struct daemon *d)
 {
+	size_t n_clusters = d->config->n_clusters, n_groups = d->config->n_groups;
 	char address[128];
 
 	server_get_address(d->server, address, sizeof(address));
 	log_write(LOG_NOTICE, NULL,
-		  "kgroupd %s with librdkafka %s listens on %s: %zu clusters, %zu groups",
-		  KGROUPD_VERSION, kafka_library_version(), address, d->config->n_clusters,
-		  d->config->n_groups);
+		  "kgroupd %s with librdkafka %s listens on %s: %zu cluster%s, %zu group%s",
+		  KGROUPD_VERSION, kafka_library_version(), address, n_clusters, PLURAL(n_clusters),
+		  n_groups, PLURAL(n_groups));
 	service_ready(d);
 	event_base_dispatch(d->base);
 	return d->exit_status;

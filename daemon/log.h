@@ -21,6 +21,9 @@ struct log_about {
  * reads it here. */
 #define LOG_MESSAGE_ID "1b25ba669dab4c04a4f7e9a9b2da"
 
+/* The end of a noun behind its number. */
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 #define LOG_ABOUT(...) (&(struct log_about){__VA_ARGS__})
 
 void log_open(enum config_log_target target);

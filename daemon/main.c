@@ -145,8 +145,9 @@ int main(int argc, char **argv)
 		if (!r && a.print)
 			config_print_effective(config, stdout);
 		if (!r && a.check)
-			printf("%s: good, %zu clusters, %zu groups\n", a.config, config->n_clusters,
-			       config->n_groups);
+			printf("%s: good, %zu cluster%s, %zu group%s\n", a.config,
+			       config->n_clusters, PLURAL(config->n_clusters), config->n_groups,
+			       PLURAL(config->n_groups));
 		config_free(config);
 		return r;
 	}

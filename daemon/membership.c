@@ -151,7 +151,7 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 	g->commit.suspended = false;
 	if (g->error_code != KGP_E_UNKNOWN_TOPIC || lists_topic(list, n, g->error_topic))
 		group_clear_error(g);
-	log_write(LOG_INFO, &where, "assigned %zu partitions", n);
+	log_write(LOG_INFO, &where, "assigned %zu partition%s", n, PLURAL(n));
 	notice_start_all(g);
 	for (i = 0; i < n; i++) {
 		if (group_find_partition(g, list[i].topic, list[i].partition))
@@ -273,7 +273,8 @@ static void advance_resolving(struct group *g)
 	assign(g);
 	g->joined_us = now_us();
 	group_set_state(g, GROUP_JOINED);
-	log_write(LOG_INFO, &where, "joined, %u partitions", g->n_partitions);
+	log_write(LOG_INFO, &where, "joined, %u partition%s", g->n_partitions,
+		  PLURAL(g->n_partitions));
 	group_distribute(g);
 }
 
@@ -316,7 +317,8 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 	size_t i;
 
 	g->n_rebalances++;
-	log_write(LOG_INFO, &where, "%zu partitions revoked%s", n, lost ? ": lost" : "");
+	log_write(LOG_INFO, &where, "%zu partition%s revoked%s", n, PLURAL(n),
+		  lost ? ": lost" : "");
 	if (g->state == GROUP_CLOSING && g->close_started) {
 		kafka_unassign(g->kafka, list, n, kafka_is_cooperative(g->kafka));
 		if (!g->closing)
@@ -346,7 +348,8 @@ static void on_revoke(void *owner, const struct kafka_tp *list, size_t n, bool l
 	g->final_since_us = now_us();
 	if (lost)
 		group_on_error(g, KGP_E_LOST, "rebalance", NULL, -1,
-			       "%zu partitions were given away without waiting for us", n);
+			       "%zu partition%s given away without waiting for us", n,
+			       n == 1 ? " was" : "s were");
 	group_set_state(g, GROUP_REVOKING);
 	notice_start_all(g);
 	release_revoked(g);

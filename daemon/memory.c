@@ -106,10 +106,10 @@ static void keep_within(struct daemon *d)
 
 	if (paused)
 		log_write(LOG_WARNING, NULL,
-			  "%llu MiB of %llu MiB (%s) are used: paused %u unread partitions",
+			  "%llu MiB of %llu MiB (%s) are used: paused %u unread partition%s",
 			  (unsigned long long)d->memory.rss_bytes >> 20,
 			  (unsigned long long)d->memory.budget_bytes >> 20, memory_get_source(d),
-			  paused);
+			  paused, PLURAL(paused));
 }
 
 static bool is_pressed(const struct daemon *d)
@@ -127,7 +127,8 @@ static void on_pressure(void *arg)
 	d->memory.pressed_until_us = now_us() + PRESSED_US;
 	if (!goes_on)
 		log_write(LOG_WARNING, NULL,
-			  "memory is short, the kernel says: paused %u unread partitions", paused);
+			  "memory is short, the kernel says: paused %u unread partition%s", paused,
+			  PLURAL(paused));
 }
 
 static void resume(struct daemon *d, bool only_readers)

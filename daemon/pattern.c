@@ -204,8 +204,9 @@ static void finish(struct pattern *p)
 		free_topics(topics, n);
 	} else {
 		tell_gone(p, topics, n);
-		log_write(LOG_INFO, &where, "client %s (pid %d): patterns match %zu of %zu topics",
-			  c->connection->name, c->connection->peer.pid, p->n_found, p->names->n);
+		log_write(LOG_INFO, &where, "client %s (pid %d): patterns match %zu of %zu topic%s",
+			  c->connection->name, c->connection->peer.pid, p->n_found, p->names->n,
+			  PLURAL(p->names->n));
 		free_topics(c->topics, c->n_topics);
 		c->topics = topics;
 		c->n_topics = n;

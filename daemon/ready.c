@@ -11,6 +11,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/group.h"
+#include "daemon/log.h"
 
 #include <stdio.h>
 
@@ -37,8 +38,9 @@ static bool is_fetched(const struct group *g, char *why, size_t size)
 		n = count_verdict(g, bad[i], &p);
 		if (!n)
 			continue;
-		snprintf(why, size, "%u of %u partitions deliver nothing: %s, as %s/%d", n,
-			 g->n_partitions, progress_name(bad[i]), p->topic, p->id);
+		snprintf(why, size, "%u of %u partition%s deliver%s nothing: %s, as %s/%d", n,
+			 g->n_partitions, PLURAL(g->n_partitions), n == 1 ? "s" : "",
+			 progress_name(bad[i]), p->topic, p->id);
 		return false;
 	}
 	return true;

@@ -51,9 +51,10 @@ static void log_refused(struct server *s)
 	if (s->logged_us && now_us() - s->logged_us < LOG_EVERY_US)
 		return;
 	log_write(LOG_ERR, NULL,
-		  "out of file descriptors with %u connections: %u client%s refused; raise "
+		  "out of file descriptors with %u connection%s: %u client%s refused; raise "
 		  "LimitNOFILE",
-		  s->daemon->n_connections, s->n_refused, s->n_refused == 1 ? " was" : "s were");
+		  s->daemon->n_connections, PLURAL(s->daemon->n_connections), s->n_refused,
+		  s->n_refused == 1 ? " was" : "s were");
 	s->logged_us = now_us();
 	s->n_refused = 0;
 }

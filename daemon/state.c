@@ -242,7 +242,8 @@ static void restore(struct daemon *d, struct saved *s, struct kgp_cursor *c)
 		group_add_interest(g, topic, false);
 	}
 	log_write(LOG_INFO, LOG_ABOUT(.group = group_get_name(g)),
-		  "joins as before the restart, %u consumers are expected", g->n_settling);
+		  "joins as before the restart, %u consumer%s expected", g->n_settling,
+		  g->n_settling == 1 ? " is" : "s are");
 	membership_want(g);
 }
 

@@ -54,11 +54,6 @@ static void put_array(struct kgp_buf *b, const char *key, uint32_t n)
 	kgp_put_array(b, n);
 }
 
-static const char *plural(unsigned n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* ---- figures --------------------------------------------------------------------------------- */
 
 static int64_t partition_lag(struct partition *p)
@@ -266,7 +261,7 @@ static uint32_t put_warnings(struct kgp_buf *b, const struct group *g)
 		snprintf(text, sizeof(text),
 			 "%u partition%s without a committed offset started at the end "
 			 "(initial.offset = latest): older messages are not read",
-			 n_initial, plural(n_initial));
+			 n_initial, PLURAL(n_initial));
 		kgp_put_map(b, 2);
 		put_text(b, "text", text);
 		snprintf(command, sizeof(command),
@@ -514,8 +509,8 @@ void status_summary(struct daemon *d, char *out, size_t size)
 		}
 	}
 	n = snprintf(out, size, "%s%u group%s, %u partition%s, %u client%s, lag %lld",
-		     d->draining ? "draining: " : "", n_groups, plural(n_groups), n_partitions,
-		     plural(n_partitions), n_consumers, plural(n_consumers), (long long)lag);
+		     d->draining ? "draining: " : "", n_groups, PLURAL(n_groups), n_partitions,
+		     PLURAL(n_partitions), n_consumers, PLURAL(n_consumers), (long long)lag);
 	if (behind_ms >= 60000 && n > 0 && (size_t)n < size)
 		snprintf(out + n, size - (size_t)n, " (%lldm%02llds)", (long long)behind_ms / 60000,
 			 (long long)behind_ms / 1000 % 60);

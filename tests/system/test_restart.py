@@ -296,7 +296,7 @@ def test_a_socket_of_the_service_manager_is_used(scene):
     client = Client(scene.hub, path)
     scene.clients.append(client)
     assert client.welcome.version == 1
-    assert f"listens on {path}: " in daemon.log(), "not socket.path, where nobody listens"
+    assert f"listens on {path}: 1 cluster, 1 group\n" in daemon.log(), "not socket.path, where nobody listens"
     assert not os.path.exists(daemon.socket_path)
     early.close()
     listener.close()
