@@ -490,6 +490,26 @@ unsigned status_query(struct daemon *d, struct connection *asker, struct kgp_byt
 	return 0;
 }
 
+/* Two units of it at most, as kgroupctl has them. */
+static void put_age(char *out, size_t size, int64_t seconds)
+{
+	static const struct {
+		const char *name;
+		int seconds;
+	} units[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+	size_t i = 0, last = sizeof(units) / sizeof(*units) - 1;
+
+	while (i < last && seconds < units[i].seconds)
+		i++;
+	if (i == last)
+		snprintf(out, size, " (%llds)", (long long)seconds);
+	else
+		snprintf(out, size, " (%lld%s%02lld%s)", (long long)seconds / units[i].seconds,
+			 units[i].name,
+			 (long long)seconds % units[i].seconds / units[i + 1].seconds,
+			 units[i + 1].name);
+}
+
 void status_summary(struct daemon *d, char *out, size_t size)
 {
 	unsigned n_groups = 0, n_partitions = 0, n_consumers = 0;
@@ -511,9 +531,6 @@ void status_summary(struct daemon *d, char *out, size_t size)
 	n = snprintf(out, size, "%s%u group%s, %u partition%s, %u client%s, lag %lld",
 		     d->draining ? "draining: " : "", n_groups, PLURAL(n_groups), n_partitions,
 		     PLURAL(n_partitions), n_consumers, PLURAL(n_consumers), (long long)lag);
-	if (behind_ms >= 60000 && n > 0 && (size_t)n < size)
-		snprintf(out + n, size - (size_t)n, " (%lldm%02llds)", (long long)behind_ms / 60000,
-			 (long long)behind_ms / 1000 % 60);
-	else if (behind_ms >= 1000 && n > 0 && (size_t)n < size)
-		snprintf(out + n, size - (size_t)n, " (%llds)", (long long)behind_ms / 1000);
+	if (behind_ms >= 1000 && n > 0 && (size_t)n < size)
+		put_age(out + n, size - (size_t)n, behind_ms / 1000);
 }

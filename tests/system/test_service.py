@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+both = pytest.mark.both
 mock = pytest.mark.mock("the broker plays no part")
 faults = pytest.mark.mock("faults are the mock's")
 
@@ -83,6 +84,21 @@ def test_a_group_that_is_not_ready_stands_in_the_status(scene):
     client.wait_claims([(topic, 0)], timeout_s=30)
     scene.wait_for(lambda: daemon.notified() and "ready" not in daemon.status, 15, "it is joined")
     assert daemon.status.startswith("1 group, 1 partition, 1 client, lag 0")
+
+
+@both
+@pytest.mark.parametrize("age_s, shown", [(42, "42s"), (192, "3m12s"), (3 * 3600 + 125, "3h02m"),
+                                          (2 * 86400 + 11100, "2d03h")])
+def test_how_far_a_group_is_behind_stands_in_the_status(scene, age_s, shown):
+    """The age of the oldest message that is not marked."""
+    topic = scene.topic(1)
+    sent_ms = (int(time.time()) - age_s) * 1000
+    scene.witness.produce(topic, 0, [{"value": b"x", "timestamp": sent_ms}] * 3)
+    daemon = scene.daemon()
+    scene.consumer(topic).wait_messages(3)
+    units = f"({shown[:-3]}" if len(shown) > 3 else "("  # its last digits go on
+    scene.wait_for(lambda: daemon.notified() and f"lag 3 {units}" in daemon.status, 10, shown)
+    assert daemon.status.endswith(f"{shown[-1]})"), daemon.status
 
 
 @faults
