@@ -49,6 +49,11 @@ int log_get_level(void)
 	return max_level;
 }
 
+bool log_is_journal(void)
+{
+	return to_journal;
+}
+
 /* At most this many fields beside MESSAGE and PRIORITY. */
 enum { N_FIELDS = 10, FIELD_SIZE = 320 };
 

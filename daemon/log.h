@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/core/access.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
 
@@ -29,6 +30,7 @@ struct log_about {
 void log_open(enum config_log_target target);
 void log_set_level(int level); /* LOG_ERR .. LOG_DEBUG: what is less urgent is dropped */
 int log_get_level(void);
+bool log_is_journal(void);
 void log_write(int level, const struct log_about *about, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -78,21 +78,32 @@ static int parse(int argc, char **argv, struct arguments *a)
 	return EX_USAGE;
 }
 
+/* In the journal by its level, so that `journalctl -p err` has why the unit failed. */
+static void say(int level, const char *text)
+{
+	if (log_is_journal())
+		log_write(level, NULL, "%s", text);
+	else
+		fprintf(stderr, "%s%s\n", level == LOG_WARNING ? "warning: " : "", text);
+}
+
 /* Strategies and settings that this version of librdkafka cannot do. */
 static int check_library(const struct config *config)
 {
-	char why[256];
+	char why[256], text[1024];
 	size_t i;
 
 	if (kafka_library_check(why, sizeof(why))) {
-		fprintf(stderr, "kgroupd: %s\n", why);
+		snprintf(text, sizeof(text), "kgroupd: %s", why);
+		say(LOG_ERR, text);
 		return EX_SOFTWARE;
 	}
 	for (i = 0; i < config->n_groups; i++)
 		if (kafka_strategy_check((enum kgp_strategy)config->groups[i].strategy, why,
 					 sizeof(why))) {
-			fprintf(stderr, "%s: [group %s] %s\n", config->file,
-				config->groups[i].alias, why);
+			snprintf(text, sizeof(text), "%s: [group %s] %s", config->file,
+				 config->groups[i].alias, why);
+			say(LOG_ERR, text);
 			return EX_CONFIG;
 		}
 	return 0;
@@ -109,9 +120,9 @@ static int load(const char *file, struct config **config)
 	int r = config_load(file, &hooks, config, &errors);
 
 	for (i = 0; i < errors.n_warnings; i++)
-		fprintf(stderr, "warning: %s\n", errors.warnings[i].text);
+		say(LOG_WARNING, errors.warnings[i].text);
 	for (i = 0; i < errors.n_errors; i++)
-		fprintf(stderr, "%s\n", errors.errors[i].text);
+		say(LOG_ERR, errors.errors[i].text);
 	config_errors_deinit(&errors);
 	return r ? EX_CONFIG : check_library(*config);
 }
@@ -140,6 +151,8 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (!a.check && !a.print)
+		log_open(CONFIG_LOG_AUTO); /* until the file says where */
 	r = load(a.config, &config);
 	if (r || a.check || a.print) {
 		if (!r && a.print)

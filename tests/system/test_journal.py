@@ -69,3 +69,20 @@ def test_the_journal_gets_fields(scene):
     assert missing in said[0]["MESSAGE"]
     assert {r["SYSLOG_IDENTIFIER"] for r in journal.records} == {"kgroupd"}
     assert "KG-0043" not in daemon.log(), "it stands in both"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a folder in the journal's place")
+@pytest.mark.mock("the broker plays no part")
+def test_errors_in_the_configuration_are_errors_in_the_journal(scene):
+    """Lines of stderr would be of level info there, and journalctl -p err would not have them."""
+    journal = Journal(scene.directory / "journal")
+    daemon = scene.daemon(start=False)
+    daemon.config_file.write_text("[daemon]\nmemory.limt = 1GiB\n", encoding="ascii")
+    daemon.log_file.touch()
+    stderr = daemon.log_file.stat()
+    daemon.env["JOURNAL_STREAM"] = f"{stderr.st_dev}:{stderr.st_ino}"
+    daemon.launcher = [*PRIVATE_JOURNAL, str(journal.directory)]
+    daemon.start(wait=False)
+    assert daemon.wait_exit() == 78
+    errors = [record["MESSAGE"] for record in journal.find(PRIORITY="3")]
+    assert any("did you mean 'memory.limit'?" in text for text in errors), journal.records
