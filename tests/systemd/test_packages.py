@@ -173,6 +173,12 @@ def test_each_package_has_what_belongs_into_it(packages):
     assert packages.deb("kgroupd-dbgsym") and packages.deb("libkgroup0-dbgsym")
 
 
+def test_the_bus_is_recommended(packages):
+    """Over it the daemon asks whether this is a restart, on.stop; it does without, so no more."""
+    assert "dbus-system-bus" in packages.field("kgroupd", "Recommends")
+    assert "dbus" not in packages.field("kgroupd", "Depends")
+
+
 def test_the_configuration_is_a_conffile(packages, tmp_path):
     done("dpkg-deb", "-e", packages.deb("kgroupd"), tmp_path / "control")
     assert (tmp_path / "control/conffiles").read_text(encoding="utf-8") == f"{CONFIG}\n"
