@@ -60,7 +60,11 @@ static unsigned count_dynamic(const struct opening *o)
 
 static unsigned deny(struct opening *o, const struct access_rule *rule)
 {
-	access_explain(rule, &o->c->peer, o->why, sizeof(o->why));
+	char more[512];
+
+	access_explain(rule, &o->c->peer, more, sizeof(more));
+	snprintf(o->why, sizeof(o->why), "this user may not use group %s%s%s", o->group,
+		 *more ? ": " : "", more);
 	return KGP_E_DENIED;
 }
 

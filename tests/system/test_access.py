@@ -20,7 +20,8 @@ def may_open(scene, user, groups=(), group="g", topic="t"):
         client.open(group, [topic])
     except Refused as refused:
         assert refused.name == "DENIED"
-        assert group in refused.text
+        assert f"group {group}" in refused.text
+        assert f"KG-0010 denied: {refused.text}" in scene.daemons[-1].log()
         return False
     return True
 
