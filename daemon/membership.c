@@ -572,26 +572,33 @@ static int64_t retry_after(const struct group *g, enum kafka_error_class class)
 	return g->timed_out ? GHOST_MS : g->running.value[KGP_SETTING_SESSION_TIMEOUT];
 }
 
+/* What befalls a member that holds its place is of its heartbeat, else of getting there. */
+static const char *context_of_member(const struct group *g)
+{
+	return g->state == GROUP_JOINED ? "heartbeat" : "rebalance";
+}
+
 static void on_error(void *owner, enum kafka_error_class class, const char *name, const char *topic,
 		     const char *text)
 {
 	static const struct {
 		unsigned code;
-		const char *context;
+		const char *context; /* NULL: of the member */
 	} codes[] = {
-		[KAFKA_ERROR_BROKER] = {KGP_E_BROKER, "group"},
-		[KAFKA_ERROR_AUTH] = {KGP_E_AUTH, "group"},
+		[KAFKA_ERROR_BROKER] = {KGP_E_BROKER, NULL},
+		[KAFKA_ERROR_AUTH] = {KGP_E_AUTH, NULL},
 		[KAFKA_ERROR_TOPIC] = {KGP_E_UNKNOWN_TOPIC, "topics"},
-		[KAFKA_ERROR_GROUP] = {KGP_E_GROUP, "group"},
-		[KAFKA_ERROR_FENCED] = {KGP_E_FENCED, "group"},
-		[KAFKA_ERROR_FATAL] = {KGP_E_GROUP, "group"},
+		[KAFKA_ERROR_GROUP] = {KGP_E_GROUP, NULL},
+		[KAFKA_ERROR_FENCED] = {KGP_E_FENCED, NULL},
+		[KAFKA_ERROR_FATAL] = {KGP_E_GROUP, NULL},
 		[KAFKA_ERROR_RANGE] = {KGP_E_OFFSET_RESET, "partition"},
 		[KAFKA_ERROR_REBALANCE] = {KGP_E_KAFKA, "rebalance"},
-		[KAFKA_ERROR_OTHER] = {KGP_E_KAFKA, "group"},
+		[KAFKA_ERROR_OTHER] = {KGP_E_KAFKA, NULL},
 	};
 	struct group *g = owner;
+	const char *context = codes[class].context ? codes[class].context : context_of_member(g);
 
-	group_on_error(g, codes[class].code, codes[class].context, topic, -1, "%s: %.*s", name,
+	group_on_error(g, codes[class].code, context, topic, -1, "%s: %.*s", name,
 		       length_without_count(text), text);
 	if (class != KAFKA_ERROR_FENCED && class != KAFKA_ERROR_FATAL)
 		return;
@@ -682,7 +689,7 @@ static void join(struct group *g)
 	g->running = g->agreement.group;
 	if (cluster_start_helper(g->cluster) || open_handle(g, why, sizeof(why))) {
 		g->retry_ms = RETRY_MS;
-		group_on_error(g, KGP_E_GROUP, "group", NULL, -1,
+		group_on_error(g, KGP_E_GROUP, "rebalance", NULL, -1,
 			       "the Kafka client cannot be made: %s", why);
 		on_freed(g, 0, NULL, 0);
 		return;

@@ -259,7 +259,7 @@ static void on_committed(void *owner, int r, const struct kafka_tp *list, size_t
 	for (i = 0; i < n; i++)
 		all &= take_committed(g, &list[i]);
 	if (r)
-		group_on_error(g, KGP_E_BROKER, "group", NULL, -1,
+		group_on_error(g, KGP_E_BROKER, "rebalance", NULL, -1,
 			       "no answer on committed offsets: %s", list[0].error);
 	else if (g->error_code == KGP_E_BROKER)
 		group_clear_error(g);

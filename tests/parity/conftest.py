@@ -21,6 +21,7 @@ from system.conftest import (  # noqa: E402, F401  pytest finds them here by the
 
 KINDS = ["wire", "lib"]
 HOSTS = ["one daemon", "own daemons"]
+CONTEXTS = ("heartbeat", "topics", "commit", "rebalance", "partition")
 
 
 def pytest_addoption(parser):
@@ -72,10 +73,19 @@ def scene(request, bounded, broker, witness, builddir):  # noqa: F811
     request.node.scene = made
     try:
         yield made
+        check_contexts(made)
     finally:
         if broker.is_mock:
             broker.mend()
         made.close()
+
+
+def check_contexts(made):
+    """E7, of every error that any test has met."""
+    for client in made.clients:
+        for error in getattr(client, "error_events", list)():
+            assert error.context in CONTEXTS or error.name == "OVERFLOW", error
+            assert (error.context == "partition") <= (error.partition >= 0), error
 
 
 @pytest.fixture(params=KINDS)

@@ -9,11 +9,13 @@ import time
 
 import pytest
 
+from harness.broker import API_JOIN_GROUP
 from harness.client import Refused
 from harness.foreign import Foreign
 from harness.protocol import VERDICTS
 
 both = pytest.mark.both
+mock = pytest.mark.mock
 real = pytest.mark.real
 
 IDS = [name.encode().ljust(16, b".") for name in ("M1", "M2", "M3")]
@@ -456,6 +458,7 @@ def test_e6_an_error_when_the_host_was_away_for_too_long(scene, peer):
     other.wait_claims(everything(topic, 2), timeout_s=30)
     away.signal(signal.SIGCONT)
     assert_lost(one, everything(topic, 2))
+    assert one.wait_error_named("LOST").context == "rebalance"
     scene.wait_for(lambda: len(one.places()) == len(other.places()) == 1, 40, "1 and 1")
     one.wait_for(lambda: one.kinds()[-1:] == ["ok"], what="OK")
     assert one.notifications[-1].current == one.places()
@@ -503,10 +506,35 @@ def test_e7_each_error_has_a_context_and_stops_nothing(scene, peer):
 
 
 @both
-def test_e7_the_broker_that_is_away_and_the_lost_group(scene, peer):
+def test_e7_a_broker_that_was_never_there_is_of_the_rebalance(scene, peer):
     scene.daemon(cluster={"bootstrap.servers": "127.0.0.1:1"})
     one = peer("t", **peer.no_wait)
-    assert one.wait_error_named("BROKER").context in ("group", "rebalance", "topics", "heartbeat")
+    error = one.wait_error_named("BROKER")
+    assert (error.context, error.topic, error.partition) == ("rebalance", None, -1)
+
+
+@mock("faults are the mock's")
+def test_e7_a_broker_that_goes_is_of_the_heartbeat(scene, peer):
+    topic = scene.topic(1)
+    scene.daemon()
+    one = peer(topic).wait_claims([(topic, 0)])
+    scene.broker.down()
+    error = one.wait_error_named("BROKER")
+    assert (error.context, error.topic, error.partition) == ("heartbeat", None, -1)
+    scene.broker.up()
+    scene.witness.fill(topic, 0, 3)
+    one.wait_messages(3, timeout_s=30)
+
+
+@mock("faults are the mock's")
+def test_e7_a_group_that_refuses_is_of_the_rebalance(scene, peer):
+    topic = scene.topic(1)
+    scene.broker.fail(API_JOIN_GROUP, "GROUP_AUTHORIZATION_FAILED", 1000)
+    scene.daemon()
+    one = peer(topic, **peer.no_wait)
+    assert one.wait_error_named("GROUP").context == "rebalance"
+    scene.broker.mend()
+    one.wait_claims([(topic, 0)], timeout_s=30)
 
 
 @both

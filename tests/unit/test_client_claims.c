@@ -473,6 +473,7 @@ static void test_events_that_nobody_reads_are_counted(void **state)
 	kg_consumer_process(c);
 	assert_int_equal(kg_consumer_next_event(c, &e), 1);
 	assert_int_equal(e.error.code, KG_ERR_OVERFLOW);
+	assert_string_equal(e.context, "group");
 	assert_non_null(strstr(e.error.text, "38")); /* 256 are kept and 3 for each claim */
 	for (i = 38; i < 300; i++) {
 		snprintf(text, sizeof(text), "%d", i);

@@ -671,8 +671,9 @@ struct kg_event {
 	int32_t partition; /* or -1 */
 	uint32_t request;
 	uint32_t dwell_ms;
-	const char *context; /* heartbeat, topics, commit, rebalance, partition, group, protocol or
-				other; or NULL; static */
+	const char *context; /* of KG_EVENT_ERROR, never NULL there: partition; topics; commit;
+				rebalance, while the group is being joined or moved; heartbeat,
+				while it is joined; group with KG_ERR_OVERFLOW; or other; static */
 	struct kg_error error;
 	enum kg_notification notification;
 	/* By topic and partition; valid until the next call of kg_consumer_next_event(). */

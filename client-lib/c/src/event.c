@@ -82,7 +82,7 @@ void events_push(struct events *es, const struct event *e, struct kgp_bytes text
 
 static void tell_loss(struct events *es, struct kg_event *event)
 {
-	*event = (struct kg_event){.type = KG_EVENT_ERROR, .partition = -1};
+	*event = (struct kg_event){.type = KG_EVENT_ERROR, .partition = -1, .context = "group"};
 	error_set(&event->error, KG_ERR_OVERFLOW,
 		  "%" PRIu64 " events were dropped because they were not read in time", es->n_lost);
 	es->n_lost = 0;
