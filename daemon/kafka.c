@@ -335,7 +335,7 @@ static rd_kafka_topic_partition_list_t *to_list(const struct kafka_tp *tp, size_
 		if (!tp[i].metadata.data)
 			continue;
 		p->metadata = strndup(tp[i].metadata.data, tp[i].metadata.size);
-		p->metadata_size = p->metadata ? tp[i].metadata.size : 0;
+		p->metadata_size = p->metadata ? strlen(p->metadata) : 0;
 	}
 	return list;
 }

@@ -115,15 +115,14 @@ int kafka_query(struct kafka *k, struct kafka_tp *tp, size_t n, unsigned ask, in
 
 /* ---- committed offsets ----------------------------------------------------------------------- */
 
-/* Some clients count the NUL behind their text. */
+/* Up to the first NUL. Of a text with one librdkafka keeps no more, but counts the whole, so what
+ * lies behind is its heap. No NUL stands behind a text without one. */
 static struct kgp_bytes copy_metadata(const rd_kafka_topic_partition_t *p)
 {
 	const char *text = p->metadata ? p->metadata : "";
-	size_t n = p->metadata ? p->metadata_size : 0;
+	size_t n = p->metadata ? strnlen(text, p->metadata_size) : 0;
 	char *copy;
 
-	if (n && !text[n - 1])
-		n--;
 	copy = malloc(n + 1);
 	if (!copy)
 		abort(); /* as new_list() */

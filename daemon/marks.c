@@ -6,7 +6,8 @@
  * An offset that was taken from Kafka in this epoch exists. Any other must lie below the end of the
  * log; when it does not lie below the end as known here, the end is asked for once, and the whole
  * frame waits for the answer, and with it the rest of what its client sent, so that a commit covers
- * it. Owns the frames that wait; they go with their consumer.
+ * it. A frame with a NUL in a metadata text is refused as a whole. Owns the frames that wait; they
+ * go with their consumer.
  */
 #include "daemon/marks.h"
 
@@ -199,12 +200,29 @@ static struct kafka_tp *list_unsure(struct consumer *c, struct kgp_list entries,
 	return list;
 }
 
+/* librdkafka, on the way back from Kafka, reads such a text beyond its end. */
+static bool has_nul(struct kgp_list entries)
+{
+	struct kgp_entry e;
+
+	while (kgp_next_entry(&entries, &e))
+		if (e.metadata.data && memchr(e.metadata.data, 0, e.metadata.size))
+			return true;
+	return false;
+}
+
 void marks_apply(struct consumer *c, enum marks_kind kind, uint32_t request,
 		 struct kgp_list entries)
 {
+	struct kafka_tp *list;
 	size_t n;
-	struct kafka_tp *list = list_unsure(c, entries, &n);
 
+	if (has_nul(entries)) {
+		connection_fatal(c->connection, KGP_E_FIELD, "protocol",
+				 "a metadata text has a NUL in it");
+		return;
+	}
+	list = list_unsure(c, entries, &n);
 	if (!list)
 		connection_drop(c->connection, "no memory");
 	else if (n && c->group->kafka)

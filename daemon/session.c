@@ -106,16 +106,22 @@ static void on_hello(struct connection *c, union kgp_body *b)
 
 /* ---- of a consumer --------------------------------------------------------------------------- */
 
+static bool has_nul(struct kgp_bytes text)
+{
+	return text.data && memchr(text.data, 0, text.size);
+}
+
 static void on_resume(struct connection *c, union kgp_body *b)
 {
 	struct kgp_resume *m = &b->resume;
 	struct consumer *consumer = c->consumer;
 	char topic[KGP_MAX_TOPIC + 1];
 
-	if (consumer->ready || memchr(m->topic.data, 0, m->topic.size)) {
+	if (consumer->ready || has_nul(m->topic) || has_nul(m->metadata)) {
 		fatal(c, consumer->ready ? KGP_E_OUT_OF_ORDER : KGP_E_FIELD,
-		      consumer->ready ? "RESUME comes between OPEN and RESUME_END"
-				      : "a topic has a NUL in it");
+		      consumer->ready	  ? "RESUME comes between OPEN and RESUME_END"
+		      : has_nul(m->topic) ? "a topic has a NUL in it"
+					  : "a metadata text has a NUL in it");
 		return;
 	}
 	snprintf(topic, sizeof(topic), "%.*s", (int)m->topic.size, (const char *)m->topic.data);

@@ -84,6 +84,10 @@ class Witness:
         finally:
             writer.close()
 
+    def commit_bytes(self, group, topic, partition, offset, metadata):
+        """The same with metadata of any kind."""
+        self.fetch.commit(group, topic, partition, offset, metadata)
+
     def describe(self, group):
         """Kafka's description of a group (real Kafka only)."""
         return self.broker.admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)

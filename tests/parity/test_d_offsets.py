@@ -474,6 +474,36 @@ def test_d7_it_survives_a_restart(scene, peer):
     assert not three.info(topic, 0).metadata
 
 
+FOREIGN = {"json": b'{"at": 7, "by": "caf\xc3\xa9"}', "controls": b"\x01\x7f\t\r\n\x1b",
+           "no UTF-8": b"\xff\xfe\xc3(", "a NUL": b"state\x00" + b"x" * 2000, "empty": b"",
+           "longest": b"m" * 4096}
+
+
+@both
+@pytest.mark.parametrize("metadata", FOREIGN.values(), ids=FOREIGN)
+def test_d7_a_foreign_or_binary_string_comes_as_it_is(scene, peer, metadata):
+    """As the broker has it (Kafka makes a text of it, the mock keeps the bytes), up to a NUL; and
+    without a mark it stays there as it is."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 10)
+    scene.witness.commit_bytes(scene.group_id, topic, 0, 5, metadata)
+    kept = metadata if scene.broker.is_mock else metadata.decode(errors="replace").encode()
+    scene.daemon()
+    one = peer(topic).wait_claims([(topic, 0)])
+    info = one.info(topic, 0)
+    assert (info.initial, info.committed) == (5, 5)
+    assert (info.metadata or b"") == kept.split(b"\x00")[0]
+    assert [m.offset for m in one.wait_messages(5)] == [5, 6, 7, 8, 9]
+    one.commit()
+    one.close_consumer()
+    offset, found = committed_pair(scene, topic)
+    assert (offset, found if isinstance(found, bytes) else found.encode()) == (5, kept)
+    two = peer(topic).wait_claims([(topic, 0)])
+    two.mark(two.wait_messages(5)[0], "ours")
+    scene.wait_committed(topic, 0, 6)
+    assert committed_pair(scene, topic) == (6, "ours")
+
+
 @both
 def test_d7_it_moves_with_the_partition(scene, peer):
     """State that one consumer left behind, read by the next, on a local move."""

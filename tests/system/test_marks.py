@@ -132,6 +132,27 @@ def test_metadata_is_committed_and_comes_back_with_the_claim(scene):
 
 
 @both
+@pytest.mark.parametrize("verb", ["mark", "reset", "resume"])
+def test_metadata_with_a_nul_is_refused(scene, verb):
+    """librdkafka would copy the text to its NUL, and so many bytes of our heap as the rest had."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 5)
+    scene.daemon()
+    client = scene.consumer(topic)
+    client.wait_messages(5)
+    claim = client.claim(topic, 0)
+    bad = "a\0" + "x" * 2000
+    if verb == "resume":
+        claim.marked, claim.metadata = 3, bad
+        client.reconnect()
+    else:
+        client.send(verb, 0, [[claim.id, claim.epoch, 2, "good"], [claim.id, claim.epoch, 3, bad]])
+    assert client.wait_end() == "FIELD"
+    scene.hub.quiet(0.3)
+    assert scene.committed(topic) is None
+
+
+@both
 def test_metadata_survives_a_restart_of_the_daemon(scene):
     topic = scene.topic(1)
     scene.witness.fill(topic, 0, 5)
