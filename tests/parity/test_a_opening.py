@@ -428,6 +428,8 @@ def test_a7_an_offset_by_time_and_what_is_not_there(scene, asking):
     scene.daemon(cluster={"allow.dynamic": "yes"})
     queries = asking()
     assert [queries.offset(topic, 0, t) for t in (0, 1001, 3000, 3001)] == [0, 1, 2, 3]
+    scene.broker.delete_records(topic, 0, 1)
+    assert [queries.offset(topic, 0, at) for at in ("earliest", "latest")] == [1, 3]
     assert refused(queries.partitions, f"{topic}-no").name == "UNKNOWN_TOPIC"
 
 

@@ -104,6 +104,7 @@ def test_b3_refresh_finds_a_new_topic_at_once(scene, peer):
     scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "300000"})
     one = peer([], topics_include=own(scene, "topic-")).wait_claims([(topics["a"], 0)])
     topics |= named_topics(scene, "b")
+    scene.hub.stays(lambda: one.places() == [(topics["a"], 0)], 1.5, "nothing new by itself")
     with scene.asking() as asking:
         asking.query("refresh", group="g")
     one.wait_claims([(topics["a"], 0), (topics["b"], 0)], timeout_s=15)
@@ -212,18 +213,26 @@ def test_b5_a_committed_offset_that_retention_took(scene, peer, initial):
 
 
 @real("the mock cannot delete records")
-def test_b5_records_that_go_while_it_runs(scene, peer):
-    """What is ahead of the position is deleted; it goes on behind that, with an event."""
+@pytest.mark.parametrize("initial, rest", [("earliest", list(range(90, 100))), ("latest", [])])
+def test_b5_records_that_go_while_it_runs(scene, peer, initial, rest):
+    """What is ahead of the position is deleted; it goes on where initial.offset says, with an
+    event."""
     topic = scene.topic()
     for first in range(0, 100, 5):  # small batches: a batch is fetched as a whole
         scene.witness.fill(topic, 0, 5, 1000, first=first)
-    scene.daemon(group={"kafka.queued.min.messages": "5", "kafka.fetch.message.max.bytes": "5000"})
+    scene.witness.commit(scene.group_id, topic, 0, 0)
+    scene.daemon(group={"kafka.queued.min.messages": "5", "initial.offset": initial,
+                        "kafka.fetch.message.max.bytes": "5000"})
     one = peer(topic, window=(2, 1 << 20))
     one.on_message = lambda message: setattr(one, "reading", False)
     one.wait_messages(1)
     scene.broker.delete_records(topic, 0, 90)
     one.on_message, one.reading = None, True
     one.wait_error_named("OFFSET_RESET")
-    one.wait_for(lambda: one.offsets(topic, 0)[-1] == 99, what="the last message")
-    scene.witness.fill(topic, 0, 1)
+    one.wait_for(lambda: one.offsets(topic, 0)[-len(rest):] == rest if rest else True,
+                 what="the last messages")
+    scene.witness.fill(topic, 0, 1, first=100)
     one.wait_for(lambda: one.offsets(topic, 0)[-1] == 100, what="the newest message")
+    before = [offset for offset in one.offsets(topic, 0) if offset < 90]
+    assert one.offsets(topic, 0) == before + rest + [100]
+    assert before == list(range(len(before))) and len(before) < 90

@@ -234,24 +234,25 @@ def test_f8_a_long_dwell_does_not_hold_up_a_close(scene, hosts):
     group = hosts({"commit.interval": "1h"})
     peers = [group.consumer(topic, dwell_time=10000) for _ in range(2)]
     scene.wait_for(lambda: shares(peers) == [2, 2], 40, "2 and 2")
-    n_committed = {}
     for one in peers:
-        one.on_message = one.mark
-        for message in [m for m in one.messages if (m.topic, m.partition) in one.places()]:
-            one.mark(message)
-        one.wait_for(lambda o=one: len(o.messages) >= 20, 20, "20 messages")
-    for _ in range(20):
-        for one in peers:
-            one.commit()
-            n_committed[one] = n_committed.get(one, 0) + 1
+        one.wait_for(lambda o=one: len(o.messages) >= 100, 20, "100 messages")
+    marked = {one: 0 for one in peers}
+    for _ in range(30):
         scene.witness.produce_each(topic, N_PARTITIONS, b"more")
-        scene.hub.pump(0.02)
+        for one in peers:
+            mine = [m for m in one.messages if (m.topic, m.partition) in one.places()]
+            for message in mine[marked[one]:marked[one] + 3]:
+                one.mark(message)
+                one.commit()
+                marked[one] += 1
+    for one in peers:
+        assert marked[one] >= 50
+        one.mark_all()
     for one in peers:
         began = time.monotonic()
         one.close_consumer(timeout_s=30)
         assert time.monotonic() - began < 30
     committed = [scene.committed(topic, p) for p in range(N_PARTITIONS)]
-    assert all(n == 20 for n in n_committed.values())
     assert all(offset is not None and offset >= 250 for offset in committed), committed
 
 
@@ -463,6 +464,23 @@ def test_f11_failing_to_start_exits_69(scene, consume):
         tool = consume(*arguments, socket=env is None, env=env)
         assert tool.wait_exit() == 69, tool.words()
         assert tool.lines() == [] and tool.words()
+
+
+@both
+def test_f11_socket_and_cluster_by_option(scene, consume):
+    """In place of brokers; the option wins over the environment. Rebalances are told with -v."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 2)
+    daemon = scene.daemon(cluster_other={"bootstrap.servers": "127.0.0.1:1"})
+    elsewhere = {"KGROUP_SOCKET": str(scene.directory / "no-socket")}
+    tool = consume("--socket", str(daemon.socket_path), "--cluster", "main", "g", topic, "-c", "2",
+                   socket=False, env=elsewhere)
+    assert tool.wait_exit() == 0, tool.words()
+    assert [line.split("\t")[0] for line in tool.lines()] == [f"{topic}/0/0", f"{topic}/0/1"]
+    assert "claimed" not in tool.words() and "rebalance" not in tool.words()
+    assert scene.committed(topic) == 2
+    tool = consume("g", topic, "--cluster", "other")
+    assert tool.wait_exit() == 69 and "other" in tool.words()
 
 
 @both

@@ -21,6 +21,35 @@ static void E1_range_gives_ranges(void **state)
 	assert_spread(KGP_RANGE, 1, 3, "[] [0] []");
 }
 
+/* Three members, whose order is that of their ids (tests/parity: the_order_of_ids_counts). */
+static void E1_and_E2_hold_the_ancestors_twelve_cases(void **state)
+{
+	static const struct {
+		int n;
+		int32_t ids[5];
+		const char *range, *roundrobin;
+	} cases[] = {
+		{3, {0, 1, 2}, "[0] [1] [2]", "[0] [1] [2]"}, /* this one in two orders */
+		{2, {0, 1}, "[0] [] [1]", "[0] [1] []"},
+		{1, {0}, "[] [0] []", "[0] [] []"},
+		{4, {0, 1, 2, 3}, "[0] [1,2] [3]", "[0,3] [1] [2]"},
+		{5, {0, 2, 4, 6, 8}, "[0,2] [4] [6,8]", "[0,6] [2,8] [4]"},
+	};
+	struct world w;
+	size_t i;
+	int j;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		world_init(&w, cases[i].n, 3);
+		for (j = 0; j < cases[i].n; j++)
+			w.partitions[j].id = cases[i].ids[j];
+		world_compute(&w, KGP_RANGE);
+		assert_string_equal(world_show(&w, 0), cases[i].range);
+		world_compute(&w, KGP_ROUNDROBIN);
+		assert_string_equal(world_show(&w, 0), cases[i].roundrobin);
+	}
+}
+
 static void E1_range_further_cases(void **state)
 {
 	assert_spread(KGP_RANGE, 3, 1, "[0,1,2]");
@@ -290,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(E1_range_gives_ranges),
+		cmocka_unit_test(E1_and_E2_hold_the_ancestors_twelve_cases),
 		cmocka_unit_test(E1_range_further_cases),
 		cmocka_unit_test(E2_roundrobin_gives_in_turn),
 		cmocka_unit_test(E2_roundrobin_further_cases),
