@@ -54,6 +54,7 @@ static void load_settings(struct group *g)
 		{KGP_SETTING_COMMIT_INTERVAL, CONFIG_SET_COMMIT_INTERVAL,
 		 config->commit_interval_ms},
 		{KGP_SETTING_COMMIT_RETRIES, CONFIG_SET_COMMIT_RETRIES, config->commit_retries},
+		{KGP_SETTING_USER_DATA, CONFIG_SET_USER_DATA, (int64_t)strlen(config->user_data)},
 	};
 	struct kgp_settings file;
 	size_t i;
@@ -64,6 +65,7 @@ static void load_settings(struct group *g)
 		if (config->set & settings[i].set)
 			file.given |= 1u << settings[i].setting;
 	}
+	file.text[KGP_SETTING_USER_DATA] = kgp_text(config->user_data);
 	agreement_init(&g->agreement, &file);
 }
 

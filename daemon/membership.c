@@ -645,6 +645,17 @@ static void on_kafka(evutil_socket_t fd, short what, void *arg)
 	kafka_dispatch(g->kafka);
 }
 
+/* client.id of the file, or what carries the user data. */
+static void print_client_id(const struct group *g, char *out, size_t size)
+{
+	const struct config_pair *client_id = config_group_find_kafka(g->config, "client.id");
+
+	if (client_id)
+		snprintf(out, size, "%s", client_id->value);
+	else
+		user_data_to_client_id(g->agreement.user_data, out, size);
+}
+
 static int open_handle(struct group *g, char *why, size_t size)
 {
 	const struct kgp_settings *s = &g->agreement.group;
@@ -658,6 +669,7 @@ static int open_handle(struct group *g, char *why, size_t size)
 	};
 	int r = -ENOMEM;
 
+	print_client_id(g, g->client_id, sizeof(g->client_id));
 	options.settings = cluster_list_settings(g->cluster, g->config, &options.n_settings);
 	if (options.settings && !kafka_strategy_check(options.strategy, why, size))
 		r = kafka_open(&options, &handler, g, &g->kafka, why, size);
@@ -669,10 +681,14 @@ static bool differs(const struct group *g)
 {
 	static const enum kgp_setting made_with[] = {
 		KGP_SETTING_STRATEGY, KGP_SETTING_SESSION_TIMEOUT, KGP_SETTING_HEARTBEAT_INTERVAL};
+	char client_id[sizeof(g->client_id)];
 	size_t i;
 
 	size_t n = config_group_is_kip848(g->config) ? 1 : sizeof(made_with) / sizeof(*made_with);
 
+	print_client_id(g, client_id, sizeof(client_id));
+	if (strcmp(client_id, g->client_id) != 0)
+		return true;
 	for (i = 0; i < n; i++)
 		if (g->running.value[made_with[i]] != g->agreement.group.value[made_with[i]])
 			return true;
@@ -792,12 +808,6 @@ bool membership_is_over(const struct group *g)
 
 int membership_open(struct group *g)
 {
-	const struct config_pair *client_id = config_group_find_kafka(g->config, "client.id");
-
-	if (client_id)
-		snprintf(g->client_id, sizeof(g->client_id), "%s", client_id->value);
-	else
-		user_data_to_client_id(g->config->user_data, g->client_id, sizeof(g->client_id));
 	g->deadline = evtimer_new(g->daemon->base, on_deadline, g);
 	g->commit_timer = evtimer_new(g->daemon->base, commit_on_timer, g);
 	return g->deadline && g->commit_timer ? 0 : -ENOMEM;

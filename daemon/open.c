@@ -234,6 +234,17 @@ static unsigned check_dwell(struct opening *o)
 	return KGP_E_SETTING;
 }
 
+static unsigned check_user_data(struct opening *o)
+{
+	if (!o->settings.value[KGP_SETTING_USER_DATA] ||
+	    !config_group_find_kafka(o->g->config, "client.id"))
+		return 0;
+	snprintf(o->why, sizeof(o->why),
+		 "user.data travels in the client id, which client.id of the daemon's file sets "
+		 "to something else");
+	return KGP_E_SETTING;
+}
+
 /* Settings that make the daemon send what belongs to a feature. */
 static bool lacks_feature(const struct connection *c, const struct kgp_settings *s, char *why,
 			  size_t size)
@@ -297,6 +308,8 @@ static unsigned check_settings(struct opening *o)
 
 	if (!code)
 		code = check_dwell(o);
+	if (!code)
+		code = check_user_data(o);
 	if (!code)
 		code = (unsigned)-agreement_join(&agreement, !o->g->n_consumers, &o->settings,
 						 o->why, sizeof(o->why));

@@ -46,10 +46,11 @@ static void put_ids(struct kgp_buf *b, const struct group *g)
 
 static void put_settings(struct kgp_buf *b, const struct group *g)
 {
+	struct kgp_settings settings = agreement_get(&g->agreement);
 	struct kgp_buf pairs = {0};
 	uint32_t n;
 
-	kgp_settings_encode(&g->agreement.group, &pairs, &n);
+	kgp_settings_encode(&settings, &pairs, &n);
 	kgp_put_map(b, n);
 	kgp_put_raw(b, pairs.data, pairs.len);
 	b->failed |= pairs.failed;

@@ -304,7 +304,7 @@ static void put_group_settings(struct kgp_buf *b, const struct group *g)
 			  g->agreement.group.value[KGP_SETTING_INITIAL_OFFSET], text, sizeof(text));
 	put_text(b, "initial_offset", text);
 	put_text(b, "instance_id", *g->config->instance_id ? g->config->instance_id : NULL);
-	put_text(b, "user_data", *g->config->user_data ? g->config->user_data : NULL);
+	put_text(b, "user_data", *g->agreement.user_data ? g->agreement.user_data : NULL);
 }
 
 static void put_group_figures(struct kgp_buf *b, const struct group *g)

@@ -3,6 +3,7 @@
 #ifndef AGREEMENT_H
 #define AGREEMENT_H
 
+#include "daemon/core/user_data.h"
 #include "proto/settings.h"
 
 #include <stdbool.h>
@@ -10,6 +11,8 @@
 struct agreement {
 	struct kgp_settings file;  /* given: fixed by the file */
 	struct kgp_settings group; /* in force; given: by the file or by an opener */
+	/* user.data of both, whose texts point nowhere */
+	char file_user_data[USER_DATA_MAX_BYTES + 1], user_data[USER_DATA_MAX_BYTES + 1];
 };
 
 void agreement_init(struct agreement *a, const struct kgp_settings *file);
@@ -20,5 +23,8 @@ void agreement_init(struct agreement *a, const struct kgp_settings *file);
  */
 int agreement_join(struct agreement *a, bool first, const struct kgp_settings *opener, char *why,
 		   size_t why_size);
+
+/* What is in force, with the text of user.data, which is the agreement's. */
+struct kgp_settings agreement_get(const struct agreement *a);
 
 #endif

@@ -321,12 +321,16 @@ def client_ids(scene):
     return [member.client_id for member in scene.witness.members(scene.group_id)]
 
 
+USER_DATA = "rack=7; wëight=3"
+
+
 @real("the mock describes no groups")
-def test_e5_user_data_is_read_by_any_tool(scene, builddir):
-    data = "rack=7; wëight=3"
+@pytest.mark.parametrize("by", ["file", "opener"])
+def test_e5_user_data_is_read_by_any_tool(scene, peer, builddir, by):
+    data = USER_DATA
     topic = scene.topic(1)
-    daemon = scene.daemon(group={"user.data": data})
-    scene.peer("wire", topic).wait_claims([(topic, 0)])
+    daemon = scene.daemon(group={"user.data": data if by == "file" else None})
+    peer(topic, **({"user_data": data} if by == "opener" else {})).wait_claims([(topic, 0)])
     client_id, = client_ids(scene)
     name, _, text = client_id.partition(";ud=")
     assert name == "kgroupd" and len(text) <= 4 * 128 // 3 + 4
@@ -344,6 +348,37 @@ def test_e5_it_is_off_by_default(scene):
     scene.peer("wire", topic).wait_claims([(topic, 0)])
     client_id, = client_ids(scene)
     assert ";ud=" not in client_id
+
+
+@both
+def test_e5_it_is_a_setting_of_the_group(scene, peer):
+    topic = scene.topic(2)
+    plain = {"cluster": "main", **({"instance.id": ""} if scene.broker.is_mock else {})}
+    daemon = scene.daemon(group_file={**plain, "group.id": f"{scene.group_id}-f", "user.data": "dc1"},
+                          group_named={**plain, "group.id": f"{scene.group_id}-n",
+                                       "kafka.client.id": "shop"})
+    first = peer(topic, user_data=USER_DATA).wait_claims(everything(topic, 2))
+    peer(topic).wait_n_claims(1)
+    peer(topic, user_data=USER_DATA)
+    for group, value, word in (("g", "rack=8", USER_DATA), ("g", "", USER_DATA),
+                               ("file", "dc2", "dc1")):
+        with pytest.raises(Refused) as refused:
+            peer(topic, group=group, user_data=value)
+        assert refused.value.name == "CONFLICT"
+        assert all(text in refused.value.text for text in ("user.data", f"'{value}'", word))
+    for group, value, word in (("g", "x" * 129, "128"), ("named", "dc1", "client.id")):
+        with pytest.raises(Refused) as refused:
+            peer(topic, group=group, user_data=value)
+        assert refused.value.name == "SETTING"
+        assert "user.data" in refused.value.text and word in refused.value.text
+    peer(topic, group="named", user_data="")
+    assert scene.status()[1]["user_data"] == USER_DATA
+    for one in scene.clients:
+        one.disconnect()
+    daemon.restart()
+    assert scene.status()[1]["user_data"] == USER_DATA, "it rejoins as it was"
+    first = peer(topic, user_data="rack=8").wait_claims(everything(topic, 2))
+    assert first.state()[0] == "joined" and scene.status()[1]["user_data"] == "rack=8"
 
 
 @both

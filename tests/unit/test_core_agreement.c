@@ -150,6 +150,57 @@ static void consumer_settings_are_nobody_elses(void **state)
 	assert_int_equal(a.group.given, 0);
 }
 
+static void user_data_is_copied_and_agreed_on(void **state)
+{
+	char frame[] = "user.data=rack=7";
+	struct kgp_settings opener = settings(frame), got;
+	struct agreement a = with_file("");
+
+	assert_string_equal(a.user_data, "");
+	assert_int_equal(agreement_join(&a, true, &opener, why, sizeof(why)), 0);
+	memset(frame, 'x', sizeof(frame)); /* the frame is gone, and its text */
+	assert_string_equal(a.user_data, "rack=7");
+	assert_null(a.group.text[KGP_SETTING_USER_DATA].data);
+	got = agreement_get(&a);
+	assert_true(kgp_bytes_equal(got.text[KGP_SETTING_USER_DATA], kgp_text("rack=7")));
+	assert_int_equal(got.value[KGP_SETTING_USER_DATA], 6);
+	assert_int_equal(join(&a, false, "user.data=rack=7"), 0);
+	assert_int_equal(join(&a, false, "strategy=range"), 0);
+	assert_string_equal(a.user_data, "rack=7");
+	assert_int_equal(join(&a, false, "user.data=rack=8"), -KGP_E_CONFLICT);
+	assert_string_equal(why, "user.data is 'rack=7' (fixed by a consumer that opened the group "
+				 "before), this consumer wants 'rack=8'");
+	assert_int_equal(join(&a, false, "user.data="), -KGP_E_CONFLICT);
+	assert_int_equal(join(&a, true, ""), 0);
+	assert_string_equal(a.user_data, "");
+}
+
+static void user_data_of_the_file_wins(void **state)
+{
+	struct agreement a = with_file("user.data=dc1");
+
+	assert_string_equal(a.user_data, "dc1");
+	assert_int_equal(join(&a, true, "user.data=dc2"), -KGP_E_CONFLICT);
+	assert_int_equal(join(&a, true, "user.data=dc1"), 0);
+	assert_int_equal(join(&a, true, ""), 0);
+	assert_string_equal(a.user_data, "dc1");
+	a = with_file("user.data="); /* none, and nobody may say any */
+	assert_int_equal(join(&a, true, "user.data=dc2"), -KGP_E_CONFLICT);
+	assert_string_equal(why, "user.data is '' (fixed by the daemon's file), this consumer "
+				 "wants 'dc2'");
+}
+
+static void the_longest_user_data_fits(void **state)
+{
+	char text[sizeof("user.data=") + USER_DATA_MAX_BYTES] = "user.data=";
+	struct agreement a = with_file("");
+
+	memset(text + strlen(text), 'x', USER_DATA_MAX_BYTES);
+	assert_int_equal(join(&a, true, text), 0);
+	assert_int_equal(strlen(a.user_data), USER_DATA_MAX_BYTES);
+	assert_int_equal(kgp_setting_info(KGP_SETTING_USER_DATA)->max, USER_DATA_MAX_BYTES);
+}
+
 static void the_heartbeat_rule_holds_across_file_and_opener(void **state)
 {
 	struct agreement a = with_file("session.timeout=12s");
@@ -223,6 +274,9 @@ int main(void)
 		cmocka_unit_test(equal_values_agree_and_unset_takes_the_groups),
 		cmocka_unit_test(the_next_first_opener_is_free_of_the_last_ones_values),
 		cmocka_unit_test(consumer_settings_are_nobody_elses),
+		cmocka_unit_test(user_data_is_copied_and_agreed_on),
+		cmocka_unit_test(user_data_of_the_file_wins),
+		cmocka_unit_test(the_longest_user_data_fits),
 		cmocka_unit_test(the_heartbeat_rule_holds_across_file_and_opener),
 		cmocka_unit_test(nothing_changes_on_an_error),
 		cmocka_unit_test(every_group_setting_can_conflict_and_no_consumer_setting_can),

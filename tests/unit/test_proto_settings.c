@@ -254,6 +254,7 @@ static void what_was_given_comes_over_the_wire(void **state)
 
 	assert_int_equal(set("topics.include", "^orders-"), 0);
 	assert_int_equal(set("topics.exclude", "\\.dead$"), 0);
+	assert_int_equal(set("user.data", ""), 0);
 	for (i = 0; i < KGP_N_SETTINGS; i++)
 		if (i != KGP_SETTING_COMMIT_RETRIES &&
 		    kgp_setting_info((enum kgp_setting)i)->kind != KGP_SETTING_TEXT)

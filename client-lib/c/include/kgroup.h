@@ -136,9 +136,10 @@ KG_API const char *kg_version(void);
  *			partitions mode for each partition, default 262144 (256 KiB)
  *	max.frame	largest message in bytes with its frame; default 68157440 (65 MiB)
  * and the settings of kgroup-protocol(7): of the group (strategy, session.timeout,
- * heartbeat.interval, initial.offset, commit.interval, commit.retries) and of the consumer
- * (topics.include, topics.exclude, mode, dwell.time, errors, notifications). Durations take ms, s,
- * m, h; a plain number is milliseconds. What is not set is the group's value or the default.
+ * heartbeat.interval, initial.offset, commit.interval, commit.retries, user.data) and of the
+ * consumer (topics.include, topics.exclude, mode, dwell.time, errors, notifications). Durations
+ * take ms, s, m, h; a plain number is milliseconds. What is not set is the group's value or the
+ * default.
  */
 
 /* New options with nothing set. Owned by the caller. NULL: no memory. */
