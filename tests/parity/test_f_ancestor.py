@@ -467,6 +467,33 @@ def test_f11_failing_to_start_exits_69(scene, consume):
 
 
 @both
+@pytest.mark.parametrize("hosts", ["one daemon", "own daemons"])  # in place of the fixture
+def test_f11_two_of_them_share_and_one_takes_over(scene, consume, hosts):
+    topic = scene.topic(N_PARTITIONS)
+    settings = {"leave.delay": "0s", "commit.interval": "1h"}
+    scene.daemon(group=settings)
+    first = consume("g", topic, "-v")
+    scene.wait_for(lambda: first.words().count("claimed ") >= N_PARTITIONS, 20, "4 claims")
+    if hosts == "own daemons":
+        scene.daemon(group=settings)
+    second = consume("g", topic, "-v")
+    scene.wait_for(lambda: second.words().count("kgroupctl: claimed ") == 2, 30, "2 claims")
+    for partition in range(N_PARTITIONS):
+        scene.witness.fill(topic, partition, 5)
+    scene.wait_for(lambda: len(first.lines()) == len(second.lines()) == 10, 20, "10 lines each")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.wait_exit() == 0
+    for partition in range(N_PARTITIONS):
+        scene.witness.fill(topic, partition, 5, first=5)
+    first.wait_lines(30)
+    first.process.send_signal(signal.SIGTERM)
+    assert first.wait_exit() == 0
+    places = sorted(line.split("\t")[0] for line in first.lines() + second.lines())
+    assert places == sorted(f"{topic}/{p}/{i}" for p in range(N_PARTITIONS) for i in range(10))
+    assert [scene.committed(topic, p) for p in range(N_PARTITIONS)] == [10] * N_PARTITIONS
+
+
+@both
 def test_f11_socket_and_cluster_by_option(scene, consume):
     """In place of brokers; the option wins over the environment. Rebalances are told with -v."""
     topic = scene.topic(1)
