@@ -507,20 +507,48 @@ def test_e6_an_error_when_the_host_was_away_for_too_long(scene, peer):
 
 @both
 def test_e6_not_reading_them_blocks_nothing_and_not_asking_means_none(scene, peer):
-    topic = scene.topic(2)
+    """With libkgroup the deaf one goes on to take messages; on the wire it takes nothing at all."""
+    topic = scene.topic(4)
     scene.daemon()
-    deaf = peer(topic, notifications=True).wait_claims(everything(topic, 2))
-    silent = peer(topic).wait_n_claims(1)
-    deaf.reading = False
-    for _ in range(3):
-        third = peer(topic)
+    deaf = peer(topic, notifications=True, dwell_time=200).wait_claims(everything(topic, 4))
+    silent = peer(topic, dwell_time=200).wait_n_claims(2)
+    deaf.wait_for(lambda: deaf.kinds()[-1:] == ["ok"] and len(deaf.places()) == 2, what="2 and 2")
+    before = len(deaf.notifications)
+    hear = deafen(scene, deaf)
+    for _ in range(10):
+        third = peer(topic, notifications=True)
+        third.wait_notified("start", "ok", timeout_s=10)
         third.close_consumer()
-    for partition in range(2):
+    scene.wait_for(lambda: holders(scene) == sorted([deaf.name, silent.name] * 2), 15, "2 and 2")
+    silent.wait_n_claims(2)
+    seen = len(deaf.messages)
+    for partition in range(4):
         scene.witness.fill(topic, partition, 5)
-    silent.wait_messages(5)
-    assert silent.notifications == []
-    deaf.reading = True
-    deaf.wait_messages(5)
+    for place in silent.places():
+        end = high(scene, *place)
+        silent.wait_for(lambda p=place, end=end: silent.offsets(*p)[-1:] == [end], what="all")
+    if peer.kind == "lib":
+        deaf.wait_messages(seen + 10)
+    assert len(deaf.notifications) == before and silent.notifications == []
+    hear()
+    deaf.wait_for(lambda: deaf.kinds()[-1:] == ["ok"] and len(deaf.notifications) > before and
+                  deaf.notifications[-1].current == deaf.places(), what="OK with what it holds")
+    assert deaf.kinds() == ["start", "ok"] * (len(deaf.kinds()) // 2)
+    deaf.wait_messages(seen + 10)
+
+
+def holders(scene):
+    """The names of who holds what, once nothing moves."""
+    with scene.asking() as asking:
+        rows = asking.query("lag")["groups"][0]["partitions"]
+    return sorted(row["holder_name"] if row["state"] == "claimed" else "" for row in rows)
+
+
+def high(scene, topic, partition):
+    """The offset of the newest message."""
+    with scene.asking() as asking:
+        place = {"topic": topic, "partition": partition}
+        return asking.query("offset", group="g", at="latest", **place)["offset"] - 1
 
 
 # ---- E7 -----------------------------------------------------------------------------------------
@@ -634,9 +662,12 @@ def test_e7_not_reading_them_blocks_nothing_and_overflow_is_counted(scene, peer)
 def deafen(scene, one):
     """It takes messages, and no events; on the wire it takes nothing, with more on the way than the
     kernel buffers. What is returned ends it."""
+    def hear_again():
+        one.take_events = True
+        one.turn()  # what waits there wakes nobody
     if one.kind == "lib":
         one.take_events = False
-        return lambda: setattr(one, "take_events", True)
+        return hear_again
     one.reading = False
     for _ in range(4):
         scene.witness.fill(*one.places()[0], 1000, 1000)
