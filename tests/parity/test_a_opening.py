@@ -235,6 +235,10 @@ def test_a4_names_are_checked(scene, peer):
     for topic in ("", "a b", "ä", LONG_TOPIC, ".", ".."):
         assert refused(peer, [topic]).name == "BAD_TOPIC", topic
     assert refused(peer, ["t"], group="").name in ("NO_GROUP", "FIELD", "ARGUMENT", "SETTING")
+    assert refused(peer, ["t"], group="g" * 256).name in ("FIELD", "ARGUMENT")
+    longest = f"{scene.name}-".ljust(249, "t")
+    scene.broker.create_topic(longest, 1)
+    peer([longest], group=f"{scene.name}-".ljust(255, "g")).wait_claims([(longest, 0)])
 
 
 @both
