@@ -75,6 +75,9 @@ static uint32_t put_settings(struct kgp_buf *b, struct fuzz_client *c)
 	if (how & 16)
 		kgp_settings_set(&s, kgp_text("topics.exclude"), kgp_text("k$|(a+)+$"), why,
 				 sizeof(why));
+	if (how & 32)
+		kgp_settings_set(&s, kgp_text("user.data"), kgp_text(how & 64 ? "" : "rack=7"), why,
+				 sizeof(why));
 	partitions = s.value[KGP_SETTING_MODE] == KGP_PARTITIONS;
 	c->wild |= c->member && partitions != c->partitions; /* the old one is being closed yet */
 	c->partitions = partitions;
