@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness.broker import API_JOIN_GROUP
+from harness.broker import API_HEARTBEAT, API_JOIN_GROUP
 from harness.client import Refused
 from harness.foreign import Foreign
 from harness.protocol import VERDICTS
@@ -199,6 +199,24 @@ def test_e3_after_the_session_timeout_another_host_takes_over(scene, peer):
     died = time.monotonic()
     second.wait_claims(everything(topic, 2), timeout_s=30)
     assert 2 < time.monotonic() - died < 9
+
+
+@mock("the real one fences nobody at a word")
+@pytest.mark.parametrize("by", ["file", "opener"])
+@pytest.mark.parametrize("interval_ms, least_s, most_s", [(500, 0, 1.8), (4000, 2, 6)])
+def test_e3_heartbeats_come_at_their_interval(scene, peer, by, interval_ms, least_s, most_s):
+    """From the one at the join to the next, which is answered with an error that is told."""
+    topic = scene.topic(1)
+    settings = {"session.timeout": 13000, "heartbeat.interval": interval_ms}
+    scene.daemon(group={key: f"{value}ms" if by == "file" else None
+                        for key, value in settings.items()})
+    one = peer(topic, **({key.replace(".", "_"): value for key, value in settings.items()}
+                         if by == "opener" else {})).wait_claims([(topic, 0)])
+    joined = time.monotonic()
+    scene.hub.quiet(0.3)
+    scene.broker.fail(API_HEARTBEAT, "FENCED_INSTANCE_ID", 1)
+    one.wait_error_named("FENCED", timeout_s=10)
+    assert least_s < time.monotonic() - joined < most_s
 
 
 @real("the mock knows no static members")
