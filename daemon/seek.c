@@ -229,6 +229,13 @@ void seek_start(struct consumer *c, const struct kgp_seek *m)
 					    : "SEEK needs a request number");
 		return;
 	}
+	if (m->value < 0 && (whence == TIME || whence == BACK)) {
+		session_reply(c->connection, (uint32_t)m->request, KGP_E_OFFSET_OUT_OF_RANGE,
+			      whence == TIME ? "a time is not below 0, which is 1970"
+					     : "so many messages back is not below 0",
+			      NULL);
+		return;
+	}
 	s = calloc(1, sizeof(*s) + c->n_claims * sizeof(*s->claims));
 	if (s) {
 		*s = (struct seek){.consumer = c,

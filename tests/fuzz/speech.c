@@ -180,7 +180,9 @@ static void say_seek(struct fuzz_client *c)
 			   .request = client_new_request(c),
 			   .claims = {.items = ids, .n = n},
 			   .whence = kgp_text(whences[how & 7]),
-			   .value = (int64_t)byte() * ((how & 7) == 4 ? 1000 : 1),
+			   .value = (how >> 3 & 7) == 7
+					    ? INT64_MIN
+					    : (int64_t)byte() * ((how & 7) == 4 ? 1000 : 1),
 		   });
 }
 

@@ -222,6 +222,25 @@ def test_d2_a_seek_out_of_the_log_is_refused_by_name(scene, peer):
     assert one.offsets(topic, 0) == list(range(11))
 
 
+@both
+def test_d2_a_seek_below_0_or_of_what_is_not_held_is_refused_by_name(scene, peer):
+    topic, one = reading(scene, peer)
+    for whence in ("offset", "time", "back"):
+        for value in (-1, -(1 << 63)):
+            with pytest.raises(Refused) as refused:
+                one.seek(whence, value)
+            assert refused.value.name in ("OFFSET_OUT_OF_RANGE", "ARGUMENT"), whence
+    with pytest.raises(Refused) as refused:
+        if peer.kind == "lib":
+            one.seek("earliest", 0, [("never-subscribed", 0)])
+        else:
+            one.ask("seek", [4711], "earliest", 0)
+    assert refused.value.name == "NO_CLAIM"
+    scene.witness.fill(topic, 0, 1, first=10)
+    one.wait_messages(11)
+    assert one.offsets(topic, 0) == list(range(11))
+
+
 # ---- D3: the stash is the library's, on the wire it is a list of marks ---------------------------
 
 
