@@ -75,12 +75,19 @@ class Client:
     def connect(self, hello=True):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(10)
-        self.socket.connect(self.path)
+        self.hub.wait_for(self._connects, 10, "room in the queue of the socket")
         self.hub.add(self)
         if hello:
             self.send("hello", [1], self.features, self.name, "python/test", self.max_frame)
             self.wait_for(lambda: self.welcome, what="WELCOME")
         return self
+
+    def _connects(self):
+        try:
+            self.socket.connect(self.path)
+        except BlockingIOError:
+            return False
+        return True
 
     def disconnect(self):
         """Goes without a word, as a crash does."""

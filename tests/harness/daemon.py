@@ -39,7 +39,8 @@ class Daemon:
         self.env = dict(os.environ, RUNTIME_DIRECTORY=str(self.directory / "run"),
                         NOTIFY_SOCKET=str(self.directory / "notify"), **(env or {}))
         if "KGROUP_TEST_PRELOAD" in os.environ:  # tests/tsan/run
-            self.env["LD_PRELOAD"] = os.environ["KGROUP_TEST_PRELOAD"]
+            self.env["LD_PRELOAD"] = ":".join(
+                [os.environ["KGROUP_TEST_PRELOAD"], *self.env.get("LD_PRELOAD", "").split()])
         if "LD_PRELOAD" in self.env:  # the sanitizer wants to be first, and can do without
             self.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + \
                 ":verify_asan_link_order=0"
