@@ -175,7 +175,8 @@ def test_sigterm_lets_consumers_mark_and_commits_it(scene):
     client.send("done", client.claim(topic, 0).id)
     assert daemon.wait_exit(5) == 0
     assert scene.committed(topic, 0) == 9
-    assert client.goaway and client.goaway.back_ms > 0
+    scene.wait_for(lambda: client.goaway, 5, "GOAWAY, the last that it says")
+    assert client.goaway.back_ms > 0
 
 
 @both
