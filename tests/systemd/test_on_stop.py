@@ -5,6 +5,8 @@ other hosts at once. The session would last 30 s, so a place that is kept is see
 import pytest
 
 AT_ONCE_S = 10
+TARGETS = {"end": "DefaultDependencies=no\nAllowIsolate=yes",
+           "again": "Requires=basic.target dbus.socket\nAllowIsolate=yes"}
 SESSION = {"session.timeout": "30s", "heartbeat.interval": "3s"}
 
 
@@ -29,6 +31,14 @@ def test_a_stop_gives_the_partitions_away(scene, member, unit):
     scene.wait_for(lambda: not scene.witness.members(scene.group_id), AT_ONCE_S, "an empty group")
 
 
+def test_the_bus_is_there_when_it_is_asked(service):
+    """Nobody else may have needed it. Started by the question it would wait for the end of the stop."""
+    service.machine.systemctl("stop", "dbus.service")
+    service.listen().start()
+    service.stop()
+    assert "given to other hosts: the service manager stops the unit" in service.log()
+
+
 @pytest.mark.parametrize("verb", ["restart", "try-restart"])
 def test_a_restart_keeps_the_place(scene, member, verb):
     generation = scene.witness.generation(scene.group_id)
@@ -43,3 +53,25 @@ def test_a_signal_is_no_stop(scene, member):
     member.kill("TERM")
     member.wait_state("inactive")
     assert len(scene.witness.members(scene.group_id)) == 1
+
+
+@pytest.fixture
+def shut_down(machine):
+    """Stops all units, the bus among them, in the order in which the end of the machine does; what
+    belongs to no unit, such as the broker, goes on. All is there again after the test."""
+    for name, text in TARGETS.items():
+        machine.write(f"/etc/systemd/system/{name}.target", f"[Unit]\n{text}\n")
+    machine.systemctl("daemon-reload")
+    yield lambda: machine.systemctl("isolate", "end.target")
+    machine.systemctl("isolate", "again.target")
+    for name in TARGETS:
+        machine.remove(f"/etc/systemd/system/{name}.target")
+    machine.systemctl("daemon-reload")
+
+
+def test_the_end_of_the_machine_gives_the_partitions_away(scene, member, shut_down):
+    """The bus stops after the daemon, which asks over it."""
+    shut_down()
+    scene.wait_for(lambda: not scene.witness.members(scene.group_id), AT_ONCE_S, "an empty group")
+    member.wait_state("inactive")
+    assert "the service manager stops the unit" in member.log()
