@@ -7,6 +7,17 @@ from service import Service
 DEVELOPER = "dev"
 RUNTIME = "/run/dev"  # their $XDG_RUNTIME_DIR
 NAMELESS = {"name": None}
+SESSION = {"session.timeout": "30s", "heartbeat.interval": "3s"}
+MANAGER = f"""\
+[Service]
+Type=notify
+User={DEVELOPER}
+Delegate=yes
+RuntimeDirectory=dev
+RuntimeDirectoryMode=0700
+Environment=XDG_RUNTIME_DIR={RUNTIME} HOME=/home/{DEVELOPER}
+ExecStart=/lib/systemd/systemd --user
+"""
 
 
 # ---- kgroupd@NAME -----------------------------------------------------------------------------------
@@ -84,19 +95,21 @@ class UserService(Service):
 
 @pytest.fixture
 def own(machine, scene):
-    """A developer with a manager of their own, as logging in starts it."""
+    """A developer with a manager of their own, as logging in starts it: by its unit's name the
+    daemon knows that it is one. There is no bus of theirs."""
     machine.run("useradd", "--create-home", DEVELOPER)
-    machine.run("systemd-run", "--unit=dev-manager", f"--uid={DEVELOPER}", "-p", "Delegate=yes",
-                "-p", "Type=notify", "-p", "RuntimeDirectory=dev", "-p", "RuntimeDirectoryMode=0700",
-                "-E", f"XDG_RUNTIME_DIR={RUNTIME}", "-E", f"HOME=/home/{DEVELOPER}",
-                "/lib/systemd/systemd", "--user")
+    manager = f"user@{machine.run('id', '-u', DEVELOPER).strip()}.service"
+    machine.write(f"/etc/systemd/system/{manager}", MANAGER)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", manager)
     made = UserService(machine, scene.hub, scene.directory)
-    made.configure(scene.config(daemon=NAMELESS))
+    made.configure(scene.config(daemon=NAMELESS, group=SESSION))
     scene.daemons.append(made)
     yield made
     made.close()
     scene.daemons.remove(made)
-    machine.systemctl("stop", "dev-manager")
+    machine.systemctl("stop", manager)
+    machine.remove(f"/etc/systemd/system/{manager}")
     machine.run("userdel", "--remove", DEVELOPER)
 
 
@@ -120,3 +133,20 @@ def test_a_developer_needs_no_root(scene, own):
     status, _ = own.machine.run("runuser", "-u", "nobody", "--", "test", "-e", own.socket_inside,
                                 check=False)
     assert status != 0
+
+
+def test_a_developers_stop_is_no_restart(scene, own):
+    """Their manager is asked, by its own socket where they have no bus."""
+    topic = scene.topic(1)
+    own.listen()
+    peer = scene.peer("lib", topic).wait_claims([(topic, 0)])
+    peer.close_consumer()
+    peer.disconnect()
+    scene.clients.remove(peer)
+    assert len(scene.witness.members(scene.group_id)) == 1
+    own.restart()
+    assert "kept: the service manager restarts the unit" in own.log()
+    assert len(scene.witness.members(scene.group_id)) == 1
+    own.systemctl("stop", own.socket_unit)
+    assert "given to other hosts: the service manager stops the unit" in own.log()
+    scene.wait_for(lambda: not scene.witness.members(scene.group_id), 10, "an empty group")
