@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import FIGURES
+from conftest import FIGURES, need_root
 from debian import NAMES, Packages, Repository, as_nobody, done, raised
 from harness import Kafka, Witness
 from least import LeastRoot
@@ -89,8 +89,7 @@ def packages():
 @pytest.fixture(scope="module")
 def machine(builddir):
     """Beside the machine of the other tests. Theirs is this process's network again at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("a systemd boots in namespaces, and that needs root")
+    need_root()
     kafka = os.environ.get("KGROUP_TEST_KAFKA")
     with open("/proc/thread-self/ns/net", encoding="ascii") as network:
         made = PackagedMachine(builddir)
@@ -186,8 +185,7 @@ def test_the_configuration_is_a_conffile(packages, tmp_path):
 
 def test_what_they_depend_on_is_all_they_need(packages, tmp_path):
     """On a Debian that has that, what is essential, and nothing else."""
-    if os.geteuid() != 0:
-        pytest.skip("a root of another kind needs root")
+    need_root("a root of another kind needs root")
     least = LeastRoot(tmp_path, [packages.deb(name) for name in NAMES])
     try:
         check_works(least)
