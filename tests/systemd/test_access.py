@@ -117,6 +117,31 @@ def test_a_group_may_be_kept_from_who_may_connect(scene, service, users):
     assert "KG-0010" in words and "allow.users" in words
 
 
+def consume_in_unit(machine, unit, topic, n=3):
+    """The same as user billing, within a unit of this name."""
+    return machine.run("timeout", "40", "systemd-run", "--wait", "--pipe", "--quiet", "--collect",
+                       f"--unit={unit}", "--uid=billing", KGROUPCTL, "consume", "g", topic,
+                       "--count", n, check=False)
+
+
+def test_units_may_be_let_in_once_the_daemon_may_see_them(scene, service, users):
+    """As the unit is, it sees no other user's processes: then it refuses, and says what it needs.
+    On a kernel that does not say for certain who connected it goes on refusing."""
+    machine, topic = service.machine, filled_topic(scene)
+    service.configure(scene.config(group={"allow.units": "billing@*.service"})).listen()
+    status, words = consume_in_unit(machine, "billing@7", topic)
+    assert status == NO_PERMISSION and "allow.units" in words, words
+    service.wait_log("allow.units lets nobody in: ")
+    if "SO_PEERPIDFD" in words:
+        return
+    assert "ProtectProc=default" in words
+    service.drop_in("[Service]\nProtectProc=default\n").restart()
+    status, words = consume_in_unit(machine, "other@7", topic)
+    assert status == NO_PERMISSION and "unit other@7.service is not in allow.units" in words, words
+    status, words = consume_in_unit(machine, "billing@7", topic)
+    assert status == 0, words
+
+
 def test_status_names_the_unit_of_a_program(scene, service, users):
     """The daemon does not see other users' processes; kgroupctl looks for itself."""
     machine, topic = service.machine, filled_topic(scene)

@@ -52,6 +52,19 @@ def test_a_mended_configuration_needs_one_restart(scene, service):
     scene.peer("lib", topic).wait_messages(1)
 
 
+def test_who_ends_at_once_again_and_again_is_given_up(scene, service):
+    """A start that fails for other reasons than the configuration is tried 20 times, not for ever."""
+    service.drop_in("[Service]\nExecStart=\nExecStart=/bin/false\n").listen()
+    service.machine.systemctl("start", "--no-block", service.unit)
+    service.wait_log("Start request repeated too quickly")
+    assert service.wait_state("failed").show("NRestarts") == "20"
+    service.machine.remove(service.dropins.pop())
+    service.machine.systemctl("daemon-reload")
+    service.machine.systemctl("reset-failed", service.unit)
+    service.restart()
+    assert connects(service.socket_path) and service.state() == "active"
+
+
 def connect_until_given_up(scene, service):
     def is_given_up():
         connects(service.socket_path)
