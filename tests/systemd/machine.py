@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -95,10 +96,11 @@ class Machine:
     def journal(self, *words):
         return self.run("journalctl", "--no-pager", *words)
 
-    def cursor(self):
-        """Where the journal ends now, for what is to be read behind it."""
+    def journal_now(self):
+        """For journalctl's --since. Not a cursor: --after-cursor skips the first line that matches
+        where the cursor's own does not."""
         self.run("journalctl", "--sync")
-        return self.journal("-n1", "--show-cursor").rsplit("-- cursor: ", 1)[-1].strip()
+        return f"@{time.time():.6f}"
 
     # ---- files ----
 

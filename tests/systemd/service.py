@@ -22,7 +22,7 @@ class Service:
         self.log_file = self.directory / "log"
         self.log_file.touch()  # there is one: a scene's report asks
         self.dropins = []
-        self.born = machine.cursor()
+        self.born = machine.journal_now()
 
     # ---- what it is made of ----
 
@@ -88,7 +88,7 @@ class Service:
 
     def log(self, *options):
         words = options or ("-o", "cat")
-        return self.machine.journal("--after-cursor", self.born, "-u", self.unit, "-u",
+        return self.machine.journal("--since", self.born, "-u", self.unit, "-u",
                                     self.socket_unit, *words)
 
     def timed_log(self):

@@ -32,7 +32,8 @@ def test_errors_in_the_configuration_are_not_tried_again(scene, service):
     status, _ = service.machine.systemctl("start", service.unit, check=False)
     assert status != 0
     assert service.show("ActiveState", "ExecMainStatus", "NRestarts") == ["failed", "78", "0"]
-    assert "memory.limit" in service.log("-p", "err", "-o", "cat"), "the suggestion"
+    scene.wait_for(lambda: "memory.limit" in service.log("-p", "err", "-o", "cat"), 10,
+                   "the suggestion")
 
 
 def test_a_mended_configuration_needs_one_restart(scene, service):

@@ -87,7 +87,7 @@ class UserService(Service):
         return values if len(values) > 1 else values[0]
 
     def log(self):
-        return self.machine.journal("--after-cursor", self.born, "-t", "kgroupd", "-o", "cat")
+        return self.machine.journal("--since", self.born, "-t", "kgroupd", "-o", "cat")
 
     def close(self):
         self.systemctl("stop", self.socket_unit, self.unit)
