@@ -5,11 +5,12 @@
  *
  * What a partition may hold unread is bounded when its handle is made; how many partitions there
  * are is not. Above 90 % the partitions that went unread longest are paused, a quarter of them a
- * second, and polled once, which frees what they hold; below 75 % they go on. Pressure does the
- * same whatever our size is, a quarter each time it is told, but to those only that nobody waits to
- * read, until somebody does or it was not told for 10 s: it may last for as long as the machine
- * runs, and must slow delivery down at most. A paused partition costs its consumer the time to
- * fetch again, never a message.
+ * second, and polled once, which frees what they hold; below 75 % they go on. Until then one that
+ * somebody waits to read goes on each second, in turn: a budget that cannot be kept slows delivery
+ * down and never stops it. Pressure does the same whatever our size is, a quarter each time it is
+ * told, but to those only that nobody waits to read, until somebody does or it was not told for
+ * 10 s: it may last for as long as the machine runs. A paused partition costs its consumer the
+ * time to fetch again, never a message.
  */
 #include "daemon/memory.h"
 
@@ -57,7 +58,7 @@ static struct partition *find_longest_unread(struct daemon *d, bool spare_reader
 
 	TAILQ_FOREACH (g, &d->groups, link)
 		TAILQ_FOREACH (p, &g->partitions, link)
-			if (p->state == PARTITION_ACTIVE && !p->paused_for_memory &&
+			if (p->state == PARTITION_ACTIVE && !p->paused_us &&
 			    now_us() >= p->hold_until_us && !(spare_readers && has_reader(p)) &&
 			    (!best || p->last_taken_us < best->last_taken_us))
 				best = p;
@@ -72,7 +73,7 @@ static unsigned count_unpaused(struct daemon *d)
 
 	TAILQ_FOREACH (g, &d->groups, link)
 		TAILQ_FOREACH (p, &g->partitions, link)
-			n += p->state == PARTITION_ACTIVE && !p->paused_for_memory;
+			n += p->state == PARTITION_ACTIVE && !p->paused_us;
 	return n;
 }
 
@@ -92,7 +93,7 @@ static unsigned pause_some(struct daemon *d, bool spare_readers)
 
 	for (; n && (p = find_longest_unread(d, spare_readers)); n--) {
 		partition_pause_for_memory(p, true);
-		if (!p->paused_for_memory)
+		if (!p->paused_us)
 			break;
 		paused++;
 	}
@@ -142,6 +143,20 @@ static void resume(struct daemon *d, bool only_readers)
 				partition_pause_for_memory(p, false);
 }
 
+static void resume_next_reader(struct daemon *d)
+{
+	struct partition *p, *first = NULL;
+	struct group *g;
+
+	TAILQ_FOREACH (g, &d->groups, link)
+		TAILQ_FOREACH (p, &g->partitions, link)
+			if (p->paused_us && has_reader(p) &&
+			    (!first || p->paused_us < first->paused_us))
+				first = p;
+	if (first)
+		partition_pause_for_memory(first, false);
+}
+
 /* ---- the budget ------------------------------------------------------------------------------ */
 
 const char *memory_get_source(const struct daemon *d)
@@ -183,7 +198,7 @@ unsigned memory_count_paused(const struct daemon *d)
 
 	TAILQ_FOREACH (g, &d->groups, link)
 		TAILQ_FOREACH (p, &g->partitions, link)
-			n += p->paused_for_memory;
+			n += p->paused_us != 0;
 	return n;
 }
 
@@ -193,6 +208,8 @@ void memory_tick(struct daemon *d)
 
 	memory_set_budget(d);
 	pressure_tick(m->pressure);
+	if (m->is_short)
+		give_back(); /* what is freed ages only while something is allocated */
 	m->rss_bytes = read_rss_bytes();
 	if (m->rss_bytes > m->budget_bytes / 10 * 9) {
 		m->is_short = true;
@@ -200,7 +217,9 @@ void memory_tick(struct daemon *d)
 	} else if (m->rss_bytes < m->budget_bytes / 4 * 3) {
 		m->is_short = false;
 	}
-	if (!m->is_short)
+	if (m->is_short)
+		resume_next_reader(d);
+	else
 		resume(d, is_pressed(d)); /* each tick: one that was refused is tried again */
 }
 

@@ -84,7 +84,7 @@ void partition_detach(struct partition *p)
 	partition_drop_carry(p);
 	kafka_queue_close(p->queue);
 	p->queue = NULL;
-	p->paused_for_memory = false; /* a new assign starts unpaused */
+	p->paused_us = 0; /* a new assign starts unpaused */
 }
 
 void partition_drop_carry(struct partition *p)
@@ -314,11 +314,11 @@ void partition_pause_for_memory(struct partition *p, bool pause)
 {
 	struct kafka_message m;
 
-	if (p->paused_for_memory == pause || !p->queue || now_us() < p->hold_until_us)
+	if (!p->paused_us == !pause || !p->queue || now_us() < p->hold_until_us)
 		return;
 	if (kafka_pause(p->group->kafka, p->topic, p->id, pause))
 		return;
-	p->paused_for_memory = pause;
+	p->paused_us = pause ? now_us() : 0;
 	while (pause && kafka_queue_take(p->queue, &m, 1)) {
 		if (m.error)
 			on_error(p, &m);

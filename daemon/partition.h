@@ -61,8 +61,8 @@ struct partition {
 	uint64_t last_taken_us;	  /* when the queue was read last */
 	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
 	uint64_t taken_in_a_row; /* without the queue running empty */
-	bool paused_for_memory;
-	uint64_t healed_us;   /* when its fetcher was last started again where it was */
+	uint64_t paused_us;	 /* since when it is paused for memory; 0: it is not */
+	uint64_t healed_us;	 /* when its fetcher was last started again where it was */
 	uint64_t doubted_us;  /* since when its offset is beyond the end of the log; 0: it is not */
 	bool told;	      /* librdkafka's assignment has it */
 	bool failing;	      /* it told an error, and no message since */

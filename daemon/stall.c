@@ -25,7 +25,7 @@ static bool may_take(const struct partition *p)
 {
 	struct claim *claim = p->claim;
 
-	return claim && !claim->unannounced && !p->n_carry && !p->paused_for_memory &&
+	return claim && !claim->unannounced && !p->n_carry && !p->paused_us &&
 	       credit_open(claim_get_credit(claim)) && consumer_may_send(claim->consumer) &&
 	       !is_over_quota(p);
 }

@@ -99,6 +99,24 @@ def test_without_a_hierarchy_all_is_as_without_a_limit(scene):
     assert scene.status()[0]["daemon"]["memory_pressure_watch"] == "none"
 
 
+@both
+def test_a_budget_that_cannot_be_kept_stops_nobody(scene):
+    """Each partition in turn, also where some of the paused ones have nothing to deliver."""
+    topic = scene.topic(6)
+    for partition in range(3, 6):
+        scene.witness.fill(topic, partition, 50)
+    daemon = scene.daemon(daemon={"memory.limit": "32MiB"}, env={
+        "LD_PRELOAD": str(scene.builddir / "tests/system/libkgballast.so"), "BALLAST_MIB": "40"})
+    client = scene.consumer(topic, options={"window": None})
+    client.wait_claims([(topic, i) for i in range(6)])
+    scene.wait_for(lambda: scene.status()[0]["daemon"]["n_paused_for_memory"] == 6, 20, "a pause")
+    client.credit(100_000, 100 * MIB)
+    client.wait_messages(150, timeout_s=40)
+    for partition in range(3, 6):
+        assert [m.offset for m in client.of(topic, partition)] == list(range(50))
+    assert "MiB of 32 MiB (memory.limit) are used" in daemon.log()
+
+
 # ---- pressure -----------------------------------------------------------------------------------
 
 
