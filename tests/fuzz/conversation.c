@@ -68,7 +68,7 @@ static const char file_text[] = "[daemon]\n"
 static struct daemon d;
 static struct config *config;
 static bool is_open;
-static char folder[64], state_path[80];
+static char folder[] = "/dev/shm/kgroupd-fuzz-XXXXXX", state_path[80];
 static struct fuzz_client clients[MOST_CLIENTS];
 struct fuzz_input input;
 
@@ -410,9 +410,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	FILE *f;
 
 	is_verbose = getenv("KGROUP_FUZZ_VERBOSE") != NULL;
-	snprintf(folder, sizeof(folder), "/dev/shm/kgroupd-fuzz-%d", (int)getpid());
+	assert(mkdtemp(folder) && !setenv("RUNTIME_DIRECTORY", folder, 1));
 	snprintf(state_path, sizeof(state_path), "%s/state", folder);
-	assert(!mkdir(folder, 0700) && !setenv("RUNTIME_DIRECTORY", folder, 1));
 	unsetenv("NOTIFY_SOCKET");
 	atexit(clean_up);
 	snprintf(path, sizeof(path), "%s/kgroupd.conf", folder);
