@@ -78,7 +78,7 @@ struct group {
 	struct kgp_settings running; /* that the handle was made with */
 	enum group_state state;
 	struct kafka *kafka; /* owned; NULL while idle, freeing or in backoff */
-	struct event *kafka_event, *commit_timer, *deadline;
+	struct event *kafka_event, *commit_timer, *deadline, *stop_timer;
 	TAILQ_HEAD(, consumer) consumers; /* by id; owned by their connections */
 	unsigned n_consumers;
 	TAILQ_HEAD(partitions, partition) partitions; /* owned; by topic and id */
@@ -109,6 +109,8 @@ struct group {
 	uint64_t final_since_us; /* when the final commit began */
 	bool lost;		 /* the partitions being revoked are lost: no commit */
 	bool reassign;		 /* the whole assignment is told to librdkafka again */
+	bool assigned;		 /* librdkafka has an assignment */
+	uint64_t stopped_us;	 /* when it was last told to stop fetchers; 0: not yet */
 	bool asked;		 /* a query of offsets or ends is under way */
 	uint64_t resolving_since_us;
 	uint64_t settle_until_us; /* no distribution before, unless all previous consumers are back

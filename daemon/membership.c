@@ -40,6 +40,7 @@ enum {
 	RETRY_MS = 5000,	   /* after a fatal error other than fencing */
 	GHOST_MS = 100,		   /* after fencing ourselves */
 	FINAL_COMMIT_US = 5000000, /* a release waits so long for its commit at most */
+	STOP_US = 500000,	   /* for librdkafka to stop fetchers */
 };
 
 static struct log_about about(const struct group *g)
@@ -52,6 +53,27 @@ static void set_deadline(struct group *g, int64_t ms)
 	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
 
 	evtimer_add(g->deadline, &tv);
+}
+
+/*
+ * librdkafka stops fetchers in its own time, does not say when it is done, and aborts the process
+ * if it is told again to stop one that is stopping: what is assigned is taken back at most so
+ * often.
+ */
+static bool may_stop(struct group *g)
+{
+	int64_t left_us = (int64_t)(g->stopped_us + STOP_US - now_us());
+	struct timeval tv = {0, (suseconds_t)left_us};
+
+	if (!g->stopped_us || left_us <= 0)
+		return true;
+	evtimer_add(g->stop_timer, &tv);
+	return false;
+}
+
+static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
+{
+	membership_advance(arg);
 }
 
 /* ---- partitions come and go ------------------------------------------------------------------ */
@@ -233,12 +255,20 @@ static void unassign_told(struct group *g)
 	free(list);
 }
 
+/* Does the next assign() stop fetchers? An eager one replaces the whole. */
+static bool stops(const struct group *g)
+{
+	return g->cooperative ? g->reassign : g->assigned;
+}
+
 /* New partitions; with reassign the ones that are fetched too, each from its next offset. */
 static void assign(struct group *g)
 {
 	size_t n, i;
 	struct kafka_tp *list;
 
+	if (stops(g))
+		g->stopped_us = now_us();
 	if (g->cooperative && g->reassign)
 		unassign_told(g);
 	list = list_partitions(g, PARTITION_RESOLVED,
@@ -250,6 +280,7 @@ static void assign(struct group *g)
 		list[i].offset = group_find_partition(g, list[i].topic, list[i].partition)->next;
 	check_answer(g, kafka_assign(g->kafka, list, n, g->cooperative));
 	mark_told(g, list, n, true);
+	g->assigned = true;
 	g->reassign = false;
 	free(list);
 }
@@ -268,7 +299,7 @@ static void advance_resolving(struct group *g)
 {
 	struct log_about where = about(g);
 
-	if (!resolve_is_over(g) || !commit_is_idle(g))
+	if (!resolve_is_over(g) || !commit_is_idle(g) || (stops(g) && !may_stop(g)))
 		return;
 	assign(g);
 	g->joined_us = now_us();
@@ -283,7 +314,9 @@ static void advance_joined(struct group *g)
 {
 	if ((!has_resolved(g) && !g->reassign) || !commit_is_idle(g))
 		return;
-	g->reassign |= !g->cooperative; /* an eager assign replaces the whole */
+	g->reassign |= !g->cooperative;
+	if (stops(g) && !may_stop(g))
+		return;
 	assign(g);
 	group_distribute(g);
 }
@@ -377,6 +410,8 @@ static void finish_revoke(struct group *g)
 	commit_give_up(g);
 	kafka_unassign(g->kafka, list, n, g->cooperative);
 	free(list);
+	g->stopped_us = now_us();
+	g->assigned = g->cooperative;
 	remove_partitions(g, true, "rebalance");
 	if (g->lost)
 		notice_fail(g); /* Kafka has forgotten us: what comes next is a join */
@@ -402,7 +437,7 @@ static void advance_revoking(struct group *g)
 		g->final_since_us = now_us();
 		commit_start(g);
 	}
-	if (g->state == GROUP_REVOKING && !is_committing(g))
+	if (g->state == GROUP_REVOKING && !is_committing(g) && may_stop(g))
 		finish_revoke(g);
 }
 
@@ -434,6 +469,7 @@ static void free_handle(struct group *g, bool closed)
 	g->kafka = NULL;
 	g->asked = false;
 	evtimer_del(g->deadline);
+	evtimer_del(g->stop_timer);
 	evtimer_del(g->commit_timer);
 	commit_give_up(g);
 	g->commit.n_failures = 0;
@@ -494,7 +530,7 @@ static void advance_closing(struct group *g)
 		g->final_since_us = now_us();
 		commit_start(g);
 	}
-	if (g->close_started || is_committing(g))
+	if (g->close_started || is_committing(g) || !may_stop(g))
 		return;
 	g->close_started = true;
 	answer_owed(g);
@@ -701,7 +737,8 @@ static void join(struct group *g)
 
 	g->retry_ms = 0;
 	g->failed = g->leaving = g->reassign = g->lost = g->closing = g->close_started =
-		g->timed_out = g->commit.suspended = false;
+		g->timed_out = g->assigned = g->commit.suspended = false;
+	g->stopped_us = 0;
 	g->running = g->agreement.group;
 	if (cluster_start_helper(g->cluster) || open_handle(g, why, sizeof(why))) {
 		g->retry_ms = RETRY_MS;
@@ -809,14 +846,17 @@ bool membership_is_over(const struct group *g)
 int membership_open(struct group *g)
 {
 	g->deadline = evtimer_new(g->daemon->base, on_deadline, g);
+	g->stop_timer = evtimer_new(g->daemon->base, on_stop_timer, g);
 	g->commit_timer = evtimer_new(g->daemon->base, commit_on_timer, g);
-	return g->deadline && g->commit_timer ? 0 : -ENOMEM;
+	return g->deadline && g->stop_timer && g->commit_timer ? 0 : -ENOMEM;
 }
 
 void membership_close(struct group *g)
 {
 	if (g->deadline)
 		event_free(g->deadline);
+	if (g->stop_timer)
+		event_free(g->stop_timer);
 	if (g->commit_timer)
 		event_free(g->commit_timer);
 }

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from harness.broker import API_FETCH
+
 both = pytest.mark.both
 real = pytest.mark.real
 mock = pytest.mark.mock
@@ -81,6 +83,24 @@ def test_partitions_that_are_paused_for_memory_go_on_when_there_is_some(scene):
     scene.wait_for(lambda: everything(topic, 16, 2000) <= seen(client), 50, "every message")
     assert_no_gap(client)
     assert len(client.messages) == 16 * 2000
+
+
+@mock("faults are the mock's")
+def test_fetchers_that_fail_one_after_the_other_are_not_stopped_while_they_stop(scene):
+    """Each has to be assigned again, with all others, which aborted the process."""
+    topic = scene.topic(24)
+    for partition in range(24):
+        scene.witness.fill(topic, partition, 10)
+    daemon = scene.daemon()
+    client = scene.consumer(topic)
+    client.wait_messages(240)
+    for n in range(2):
+        scene.broker.fail(API_FETCH, "OFFSET_OUT_OF_RANGE", 2)
+        for partition in range(24):
+            scene.witness.fill(topic, partition, 5, first=10 + 5 * n)
+        scene.wait_for(lambda n=n: everything(topic, 24, 15 + 5 * n) <= seen(client), 40, "all")
+    assert_no_gap(client)
+    assert "Assertion" not in daemon.log()
 
 
 @both
