@@ -191,14 +191,13 @@ static void on_assign(void *owner, const struct kafka_tp *list, size_t n)
 }
 
 /* Queues first: what is fetched before its queue is forwarded leaks to the consumer queue. */
-static void start_partitions(struct group *g)
+static void start_partitions(struct group *g, bool again)
 {
 	struct partition *p;
 	int64_t start;
 
 	TAILQ_FOREACH (p, &g->partitions, link) {
-		if (p->state != PARTITION_RESOLVED &&
-		    !(p->state == PARTITION_ACTIVE && g->reassign))
+		if (p->state != PARTITION_RESOLVED && !(p->state == PARTITION_ACTIVE && again))
 			continue;
 		start = p->offsets.resume;
 		if (p->state == PARTITION_ACTIVE && p->claim)
@@ -255,33 +254,40 @@ static void unassign_told(struct group *g)
 	free(list);
 }
 
+/* The answer to a cooperative assign adds; what is to start again does so behind it. */
+static bool starts_again(const struct group *g)
+{
+	return g->reassign && !(g->cooperative && g->owes == OWES_ASSIGN);
+}
+
 /* Does the next assign() stop fetchers? An eager one replaces the whole. */
 static bool stops(const struct group *g)
 {
-	return g->cooperative ? g->reassign : g->assigned;
+	return g->cooperative ? starts_again(g) : g->assigned;
 }
 
-/* New partitions; with reassign the ones that are fetched too, each from its next offset. */
+/* New partitions, and with reassign the ones that are fetched too, each from its next offset. */
 static void assign(struct group *g)
 {
+	bool again = starts_again(g);
 	size_t n, i;
 	struct kafka_tp *list;
 
 	if (stops(g))
 		g->stopped_us = now_us();
-	if (g->cooperative && g->reassign)
+	if (g->cooperative && again)
 		unassign_told(g);
-	list = list_partitions(g, PARTITION_RESOLVED,
-			       g->reassign ? PARTITION_ACTIVE : PARTITION_RESOLVED, &n);
+	list = list_partitions(g, PARTITION_RESOLVED, again ? PARTITION_ACTIVE : PARTITION_RESOLVED,
+			       &n);
 	if (!list)
 		abort(); /* as above */
-	start_partitions(g);
+	start_partitions(g, again);
 	for (i = 0; i < n; i++)
 		list[i].offset = group_find_partition(g, list[i].topic, list[i].partition)->next;
 	check_answer(g, kafka_assign(g->kafka, list, n, g->cooperative));
 	mark_told(g, list, n, true);
 	g->assigned = true;
-	g->reassign = false;
+	g->reassign &= !again;
 	free(list);
 }
 
