@@ -5,6 +5,7 @@ from confluent_kafka import Producer
 
 both = pytest.mark.both
 real = pytest.mark.real
+mock = pytest.mark.mock
 
 PATIENCE_S = 10
 
@@ -39,6 +40,64 @@ def test_the_reasons_for_silence_are_told_apart(scene):
     client.mark(client.of(topic, 0)[-1])
     scene.wait_for(lambda: progress(scene, topic)[0] == "no data", 15)
     assert scene.status()[1]["n_heals"] == 0
+
+
+def stuck_behind_five(scene, topic, until, **group):
+    """A member whose fetcher stands behind the fifth message of ten; nobody else's fault."""
+    scene.witness.fill(topic, 0, 5)
+    scene.daemon(group=group, env={"LD_PRELOAD": str(scene.builddir / "tests/system/libkgstuck.so"),
+                      "STUCK": f"5:{until}"})
+    client = scene.consumer(topic)
+    client.wait_messages(5)
+    client.mark_all()
+    scene.witness.fill(topic, 0, 5, first=5)
+    return client
+
+
+def check_healed(scene, client, topic, n_heals):
+    client.wait_messages(10, timeout_s=2 * PATIENCE_S)
+    assert [m.offset for m in client.messages] == list(range(10)) and not client.errors
+    client.mark_all()
+    scene.wait_committed(topic, 0, 10)
+    scene.wait_for(lambda: scene.status()[0]["daemon"]["ready"], 5, "ready")
+    assert scene.status()[1]["n_heals"] == n_heals
+
+
+@mock("the next one has a seek on Kafka, and it takes 10 s")
+def test_a_fetcher_that_stands_still_is_sought_again(scene):
+    topic = scene.topic(1)
+    check_healed(scene, stuck_behind_five(scene, topic, "seek"), topic, 1)
+    assert "the fetcher stands at 5, the log has 10: sought again" in scene.daemons[0].log()
+
+
+@both
+@pytest.mark.slow(60)
+def test_where_a_seek_does_not_help_it_is_assigned_again(scene):
+    """Ten seconds in which lag and readiness say what is wrong."""
+    topic = scene.topic(1)
+    client = stuck_behind_five(scene, topic, "assign")
+    scene.wait_for(lambda: progress(scene, topic) == {0: "fetch stuck"}, PATIENCE_S + 5, "verdict")
+    status, row = scene.status()
+    assert not status["daemon"]["ready"]
+    assert row["not_ready"] == f"1 of 1 partition delivers nothing: fetch stuck, as {topic}/0"
+    check_healed(scene, client, topic, 2)
+
+
+@mock("faults are the mock's")
+@pytest.mark.slow(60)
+def test_a_broker_that_is_away_is_no_standstill_to_be_healed(scene):
+    topic = scene.topic(1)
+    stuck_behind_five(scene, topic, "never", **{"session.timeout": "30s"})
+
+    def end():
+        with scene.asking() as asking:
+            return asking.query("lag")["groups"][0]["partitions"][0]["end"]
+    scene.wait_for(lambda: end() == 10, 8, "what is there")
+    scene.broker.down()
+    scene.wait_for(lambda: progress(scene, topic) == {0: "broker away"}, PATIENCE_S + 5, "verdict")
+    status, row = scene.status()
+    assert not status["daemon"]["ready"] and row["not_ready"] and row["n_heals"] == 0
+    scene.broker.up()
 
 
 @real("the mock has no transactions")
