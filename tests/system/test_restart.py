@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The daemon's own comings and goings: restart, crash, stop, reload, and what its peers notice."""
+import contextlib
+import ctypes
 import fcntl
 import os
 import signal
@@ -15,6 +17,7 @@ real = pytest.mark.real
 mock = pytest.mark.mock
 
 NEVER = {"commit.interval": "1h"}
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
 
 
 # ---- restart ------------------------------------------------------------------------------------
@@ -282,6 +285,31 @@ def test_the_watchdog_is_fed_more_often_than_it_asks(scene):
     daemon = scene.daemon(env={"WATCHDOG_USEC": "400000"})
     before = daemon.notified().count("WATCHDOG=1")
     scene.wait_for(lambda: daemon.notified().count("WATCHDOG=1") >= before + 20, 8, "20 in 20 x 0.4 s")
+
+
+@contextlib.contextmanager
+def stopped_thread(tid):
+    """One thread of a process stands still, the others go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(PTRACE_SEIZE, tid, None, None):
+        pytest.skip(f"nobody may be traced here: {os.strerror(ctypes.get_errno())}")
+    assert libc.ptrace(PTRACE_INTERRUPT, tid, None, None) == 0
+    assert libc.waitpid(tid, None, WALL) == tid
+    try:
+        yield
+    finally:
+        assert libc.ptrace(PTRACE_DETACH, tid, None, None) == 0
+
+
+@mock("the broker plays no part")
+def test_the_watchdog_is_fed_by_the_loop_itself(scene):
+    """Other threads that live are no sign of its life."""
+    daemon = scene.daemon(env={"WATCHDOG_USEC": "400000"})
+    scene.consumer("t")  # with it come librdkafka's threads
+    with stopped_thread(daemon.pid):
+        before = len(daemon.notified())
+        scene.hub.stays(lambda: len(daemon.notified()) == before, 2, "silence")
+    scene.wait_for(lambda: "WATCHDOG=1" in daemon.notified()[before:], 5, "it goes on")
 
 
 @mock("the broker plays no part")
