@@ -5,6 +5,7 @@ import re
 from load import connects
 
 NOBODY_LISTENS = "127.0.0.1:1"
+CGROUPS, MIB = "/sys/fs/cgroup/system.slice", 1 << 20
 
 
 def broker_down(scene, **more):
@@ -126,6 +127,32 @@ def test_the_watchdog_is_fed_by_a_daemon_at_work(scene, service):
         return len(stamps) > 10
     scene.wait_for(ten_signs, 20, "ten signs of life")
     assert service.pid() == pid
+
+
+# ---- memory ---------------------------------------------------------------------------------------
+
+
+def test_the_units_limit_is_heard(scene, service):
+    """From inside of the unit, which hides most of /proc and lets it write to no cgroup. MemoryMax=
+    is played where systemd would write it: not every kernel has the controller free."""
+    machine, fake = service.machine, "/srv/limits"
+    machine.write(f"{fake}/cgroup.controllers", "memory\n")
+    machine.write(f"{fake}/memory.max", f"{80 * MIB}\n")
+    service.drop_in(f"[Service]\nBindReadOnlyPaths={fake}:{CGROUPS}/{service.unit}\n").listen()
+
+    def told():
+        daemon = scene.status()[0]["daemon"]
+        return daemon["memory_limit_bytes"] // MIB, daemon["memory_limit_by"]
+    assert told() == (70, "the limit of the cgroup")
+    machine.write(f"{fake}/memory.max", f"{40 * MIB}\n")
+    scene.wait_for(lambda: told() == (35, "the limit of the cgroup"), 5, "the lower limit")
+
+
+def test_the_units_pressure_is_seen(scene, service):
+    service.listen()
+    has = service.start().machine.path(f"{CGROUPS}/{service.unit}/memory.pressure").exists()
+    watch = scene.status()[0]["daemon"]["memory_pressure_watch"]
+    assert watch in (("read", "told") if has else ("none",))
 
 
 # ---- stopping ---------------------------------------------------------------------------------------
