@@ -33,3 +33,14 @@ def test_a_program_that_only_connects_starts_the_daemon(scene, service):
     assert connects(service.socket_path)
     service.wait_state("active")
     service.machine.systemctl("disable", service.socket_unit)
+
+
+def test_the_boot_starts_what_was_enabled(service):
+    """sockets.target, which every boot reaches, brings it; the service comes with its first program."""
+    machine = service.machine
+    machine.systemctl("enable", service.socket_unit)
+    assert machine.show(service.socket_unit, "ActiveState") == "inactive"
+    machine.systemctl("start", "sockets.target")
+    assert machine.show(service.socket_unit, "ActiveState") == "active"
+    assert service.state() == "inactive"
+    machine.systemctl("disable", service.socket_unit)
