@@ -82,16 +82,18 @@ def test_one_connects_after_a_stop_and_after_a_restart(scene, service):
 
 
 def test_a_program_that_comes_during_a_restart_waits(scene, service):
-    """It connects while no daemon runs, and is served by the next one."""
-    topic = scene.topic(1)
+    """It connects after the end of one daemon, and is served by the next."""
+    topic, machine = scene.topic(1), service.machine
     scene.witness.fill(topic, 0, 3)
     service.drop_in("[Service]\nExecStartPre=/bin/sh -c "
                     "'until test -e /run/go; do sleep 0.05; done'\n")
-    service.listen()
-    service.machine.systemctl("start", "--no-block", service.unit)
-    peer = scene.peer("lib", topic, opened=False)
+    machine.write("/run/go", "")
+    service.listen().start()
+    machine.remove("/run/go")
+    machine.systemctl("restart", "--no-block", service.unit)
     service.wait_state("activating")
-    service.machine.write("/run/go", "")
+    peer = scene.peer("lib", topic, opened=False)
+    machine.write("/run/go", "")
     peer.open("g", [topic], "", errors=True)
     peer.wait_messages(3)
 
