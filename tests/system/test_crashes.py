@@ -91,22 +91,34 @@ def test_programs_that_are_killed_again_and_again_lose_nothing(scene, chance):
 
 @both
 def test_a_stopped_program_stalls_only_itself(scene):
-    """SIGSTOP with credit open: the siblings' partitions go on, and it goes on after SIGCONT."""
-    topic = scene.topic(2)
-    daemon = scene.daemon()
-    apps = [scene.app(topic) for _ in range(2)]
-    scene.wait_for(lambda: all(len(app.of("assigned")) > len(app.of("released")) for app in apps))
-    frozen, other = apps
+    """SIGSTOP with credit open: its siblings' partitions go on and the group does not notice, for
+    longer than max.poll.interval.ms; it goes on after SIGCONT."""
+    n_apps = 8
+    topic = scene.topic(n_apps)
+    daemon = scene.daemon(group={"kafka.max.poll.interval.ms": "5000"})
+    apps = [scene.app(topic, dwell_time=1000) for _ in range(n_apps)]
+    scene.wait_for(lambda: all(len(app.of("assigned")) == len(app.of("released")) + 1
+                               for app in apps), 20, "one claim each")
+    frozen, others = apps[0], apps[1:]
     scene.hub.quiet()
+    rebalances, before = scene.status()[1]["n_rebalances"], daemon.rss_bytes()
     frozen.signal(signal.SIGSTOP)
     try:
-        for partition in range(2):
-            scene.witness.fill(topic, partition, 2000, 500)
-        other.wait_messages(2000)
-        assert daemon.alive()
+        for partition in range(n_apps):
+            scene.witness.fill(topic, partition, 2000, 1000)  # twice its credit
+        for app in others:
+            app.wait_messages(2000)
+        for n in range(1, 13):  # half a second each, well beyond the 5 s
+            for partition in range(n_apps):
+                scene.witness.fill(topic, partition, 1, first=1999 + n)
+            for app in others:
+                app.wait_messages(2000 + n, timeout_s=2)
+            scene.hub.stays(daemon.alive, 0.5)
+        assert scene.status()[1]["n_rebalances"] == rebalances
+        assert daemon.rss_bytes() - before < 64 << 20
     finally:
         frozen.signal(signal.SIGCONT)
-    frozen.wait_messages(2000)
+    frozen.wait_messages(2012)
     for app in apps:
         assert_in_order(app)
-        assert len(app.messages) == 2000
+        assert len(app.messages) == 2012
