@@ -26,6 +26,9 @@
 
 enum { VERSION = 1, MAX_BYTES = 64 << 20 };
 
+/* Of epochs that a run may have begun since it wrote, if it was killed. */
+static const uint64_t MOST_SINCE = UINT64_C(1) << 32;
+
 struct state_file {
 	struct daemon *daemon;
 	struct event *event; /* writes at the end of the turn */
@@ -258,8 +261,8 @@ static bool parse(struct daemon *d, struct kgp_cursor c)
 	    !read_kind(&c, &version, KGP_KIND_UINT) || version.number != VERSION ||
 	    !read_kind(&c, &epoch, KGP_KIND_UINT) || !read_kind(&c, &groups, KGP_KIND_ARRAY))
 		return false;
-	if (epoch.number > d->epoch && epoch.number < UINT64_MAX / 2)
-		d->epoch = epoch.number; /* the clock went back */
+	if (epoch.number + MOST_SINCE > d->epoch && epoch.number < UINT64_MAX / 2)
+		d->epoch = epoch.number + MOST_SINCE; /* the clock went back */
 	for (i = 0; i < groups.number; i++) {
 		if (!read_saved(&c, &s))
 			return false;

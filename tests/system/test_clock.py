@@ -7,6 +7,7 @@ import pytest
 
 both = pytest.mark.both
 
+ACCEPTED = 0
 HOUR_S = 3600
 
 
@@ -60,3 +61,25 @@ def test_a_clock_that_jumps_is_not_noticed(scene, clock, offset_s):
     client.reconnect().wait_claims([(topic, 0), (topic, 1)], timeout_s=30)
     flow(11)
     assert "left behind" not in daemon.log()
+
+
+@both
+def test_an_old_mark_undoes_no_reset_when_the_clock_was_set_back(scene, clock):
+    """Epochs begin with the time of the start, yet those of a run that was killed are the lower."""
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 10)
+    daemon = scene.daemon(env=clock.env)
+    old = scene.consumer(topic)
+    old.mark(old.wait_messages(10)[8])
+    scene.wait_committed(topic, 0, 9)
+    last_epoch = old.claim(topic, 0).epoch
+    clock.set(-HOUR_S)
+    daemon.kill()
+    daemon.start()
+    new = scene.consumer(topic).wait_claims([(topic, 0)])
+    assert new.claim(topic, 0).epoch > last_epoch
+    request = new.start("reset", [[new.claim(topic, 0).id, new.claim(topic, 0).epoch, 3, None]])
+    assert new.wait_for(lambda: new.verdicts.get(request), what="MARKED") == [ACCEPTED]
+    scene.wait_committed(topic, 0, 4)
+    old.reconnect()
+    scene.hub.stays(lambda: scene.committed(topic, 0) == 4, 2)
