@@ -2,9 +2,9 @@
 /*
  * A library to preload into the daemon: the clock of the day is set while it runs.
  *
- * CLOCK_OFFSET names a file of 8 bytes, an int64_t in the host's order: so many seconds are added to
- * the time of day from the next look on. Who waits until a time of day waits as long as with a clock
- * that was set: a step back makes it longer. The monotonic clock is left alone.
+ * CLOCK_OFFSET names a file of 8 bytes, an int64_t in the host's order: so many seconds are added
+ * to the time of day from the next look on. Who waits until a time of day waits as long as with a
+ * clock that was set: a step back makes it longer. The monotonic clock is left alone.
  */
 #include <dlfcn.h>
 #include <errno.h>

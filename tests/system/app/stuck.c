@@ -2,9 +2,9 @@
 /*
  * A library to preload into the daemon: fetchers that stand still.
  *
- * STUCK=N:CALL lets N messages through. Then librdkafka is told behind the daemon's back to fetch no
- * more, as when it forgets a resume, until the daemon makes a CALL: "seek", "assign", or "never".
- * For one group with the strategy range or roundrobin.
+ * STUCK=N:CALL lets N messages through. Then librdkafka is told behind the daemon's back to fetch
+ * no more, as when it forgets a resume, until the daemon makes a CALL: "seek", "assign", or
+ * "never". For one group with the strategy range or roundrobin.
  */
 #include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
