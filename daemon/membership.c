@@ -483,8 +483,8 @@ static void free_handle(struct group *g, bool closed)
 	remove_partitions(g, false, g->leaving ? "stop" : "lost");
 	if (!g->leaving)
 		notice_fail(g);
+	group_set_state(g, GROUP_FREEING); /* who is answered below may be the last, and leave it */
 	commit_fail_waiters(g, KGP_E_COMMIT, "the group was left before the commit was answered");
-	group_set_state(g, GROUP_FREEING);
 	if (helper_free_kafka(g->cluster->helper, k, closed, on_freed, g))
 		abort(); /* no memory: nothing can be freed in order any more */
 }
