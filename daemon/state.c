@@ -26,8 +26,8 @@
 
 enum { VERSION = 1, MAX_BYTES = 64 << 20 };
 
-/* Of epochs that a run may have begun since it wrote, if it was killed. */
-static const uint64_t MOST_SINCE = UINT64_C(1) << 32;
+/* Of epochs that a run has begun since it wrote; some milliseconds of first_epoch(). */
+static const uint64_t MOST_SINCE = UINT64_C(1) << 24;
 
 struct state_file {
 	struct daemon *daemon;

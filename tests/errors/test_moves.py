@@ -15,6 +15,7 @@ class Away(Fault):
 
     def __init__(self, seconds):
         self.seconds, self.since = seconds, None
+        self.step_timeout_s += seconds
 
     def at_join(self, lane):
         for broker in (FIRST, SECOND):
@@ -71,8 +72,8 @@ class Moved(Away):
         self.at_join(lane)
 
 
-WEATHER = {"down-1s": (Away, 1), "down-5s": (Away, 5), "rtt-0ms": (Slow, 0),
-           "rtt-200ms": (Slow, 200), "rtt-2000ms": (Slow, 2000),
+WEATHER = {"down-1s": (Away, 1), "down-5s": (Away, 5), "down-30s": (Away, 30),
+           "rtt-0ms": (Slow, 0), "rtt-200ms": (Slow, 200), "rtt-2000ms": (Slow, 2000),
            "coordinator-moved": (Moved, "coordinator"), "leader-moved": (Moved, "leader"),
            "both-moved": (Moved, "both")}
 

@@ -133,7 +133,7 @@ def test_units_may_be_let_in_once_the_daemon_may_see_them(scene, service, users)
     assert status == NO_PERMISSION and "allow.units" in words, words
     service.wait_log("allow.units lets nobody in: ")
     if "SO_PEERPIDFD" in words:
-        return
+        pytest.skip("this kernel has no SO_PEERPIDFD: the rest cannot be shown")
     assert "ProtectProc=default" in words
     service.drop_in("[Service]\nProtectProc=default\n").restart()
     status, words = consume_in_unit(machine, "other@7", topic)

@@ -168,6 +168,7 @@ def test_each_package_has_what_belongs_into_it(packages):
     assert any(re.fullmatch(r"/usr/lib/.*/libkgroup\.so\.0", path) for path in library)
     assert {"/usr/include/kgroup.h", f"{man}/man3/libkgroup.3.gz",
             f"{man}/man7/kgroup-protocol.7.gz", "/usr/share/kgroup/vectors/valid.json",
+            "/usr/share/kgroup/vectors/invalid.json",
             "/usr/share/doc/libkgroup-dev/examples/consume.c"} <= development
     assert packages.deb("kgroupd-dbgsym") and packages.deb("libkgroup0-dbgsym")
 
