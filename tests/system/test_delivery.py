@@ -464,6 +464,37 @@ def test_the_position_past_control_records_is_committed(scene):
     scene.wait_committed(topic, 0, 12)
 
 
+@real("the mock does not compact")
+def test_gaps_of_a_compacted_log_are_no_errors(scene):
+    """Also when what is committed lies in one; the broker goes on behind it."""
+    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+    topic = scene.topic(1, cleanup_policy="compact", segment_ms=20, min_cleanable_dirty_ratio=0.01)
+    for i in range(40):
+        scene.witness.produce(topic, 0, [{"key": b"%d" % (i % 4), "value": b"%d" % i}])
+    reader = Consumer({"bootstrap.servers": scene.broker.bootstrap, "group.id": "nobody"})
+
+    def is_compacted():
+        scene.witness.produce(topic, 0, [{"key": b"last", "value": b""}])  # closes a segment
+        reader.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        first = reader.poll(5)
+        return first is not None and first.offset() >= 36
+    scene.wait_for(is_compacted, 60, "a compacted log")
+    reader.close()
+    scene.witness.commit(scene.group_id, topic, 0, 10)
+    scene.daemon()
+    client = scene.consumer(topic)
+    assert [m.offset for m in client.wait_messages(4)[:4]] == [36, 37, 38, 39]
+    client.mark(client.messages[0])
+    scene.wait_committed(topic, 0, 37)
+    scene.witness.produce(topic, 0, [{"value": b"", "key": b"end"}])
+    scene.wait_for(lambda: client.messages[-1].key == b"end", 20, "the newest")
+    client.mark(client.messages[-1])
+    scene.wait_committed(topic, 0, client.messages[-1].offset + 1)
+    offsets = [m.offset for m in client.messages]
+    assert offsets == sorted(set(offsets))
+    assert not client.errors
+
+
 @both
 def test_what_comes_again_is_counted(scene):
     """After a death what was not marked, after a seek back what was, and never what is new."""
