@@ -8,6 +8,7 @@ real = pytest.mark.real
 mock = pytest.mark.mock
 
 PATIENCE_S = 10
+REFRESH_S = 5  # the daemon asks for the ends of logs so often
 
 
 def progress(scene, topic):
@@ -55,7 +56,7 @@ def stuck_behind_five(scene, topic, until, **group):
 
 
 def check_healed(scene, client, topic, n_heals):
-    client.wait_messages(10, timeout_s=2 * PATIENCE_S)
+    client.wait_messages(10, timeout_s=REFRESH_S + 2 * PATIENCE_S)
     assert [m.offset for m in client.messages] == list(range(10)) and not client.errors
     client.mark_all()
     scene.wait_committed(topic, 0, 10)
@@ -76,7 +77,8 @@ def test_where_a_seek_does_not_help_it_is_assigned_again(scene):
     """Ten seconds in which lag and readiness say what is wrong."""
     topic = scene.topic(1)
     client = stuck_behind_five(scene, topic, "assign")
-    scene.wait_for(lambda: progress(scene, topic) == {0: "fetch stuck"}, PATIENCE_S + 5, "verdict")
+    scene.wait_for(lambda: progress(scene, topic) == {0: "fetch stuck"},
+                   REFRESH_S + PATIENCE_S + 5, "verdict")
     status, row = scene.status()
     assert not status["daemon"]["ready"]
     assert row["not_ready"] == f"1 of 1 partition delivers nothing: fetch stuck, as {topic}/0"
