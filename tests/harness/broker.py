@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from harness.library import newest_librdkafka
 
@@ -134,14 +134,24 @@ class Kafka:
         self._wait_topic(name, n_partitions)
 
     def _wait_topic(self, name, n_partitions):
-        """Created is not yet known to the broker that answers Metadata."""
+        """Created is not yet known to the broker that answers Metadata; and what is known is not
+        yet led: writes that are tried again then may change their order."""
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while time.monotonic() < deadline:
             found = self.admin.list_topics(timeout=ANSWER_TIMEOUT_S).topics.get(name)
-            if found and len(found.partitions) == n_partitions:
+            if found and len(found.partitions) == n_partitions and self._is_led(name, n_partitions):
                 return
             time.sleep(0.02)
         raise BrokerFailed(f"topic {name} was created but is not there")
+
+    def _is_led(self, name, n_partitions):
+        asked = {TopicPartition(name, i): OffsetSpec.latest() for i in range(n_partitions)}
+        try:
+            for answer in self.admin.list_offsets(asked).values():
+                answer.result(ANSWER_TIMEOUT_S)
+        except KafkaException:
+            return False
+        return True
 
     def add_partitions(self, name, n_partitions):
         self.admin.create_partitions([NewPartitions(name, n_partitions)])[name].result(

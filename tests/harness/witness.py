@@ -36,12 +36,13 @@ class Witness:
     def produce(self, topic, partition, records):
         """Writes dicts with value, and if wanted key, headers, timestamp; their offsets."""
         self._know(topic)
-        reports = []
-        for record in records:
-            self.producer.produce(topic, partition=partition, on_delivery=_reporter(reports),
-                                  **record)
+        reports = [None] * len(records)
+        for number, record in enumerate(records):
+            self.producer.produce(topic, partition=partition,
+                                  on_delivery=_reporter(reports, number), **record)
             self.producer.poll(0)
         assert self.producer.flush(TIMEOUT_S) == 0, "messages were not written in time"
+        assert reports == sorted(reports), "the producer changed the order"
         return reports
 
     def _know(self, topic):
@@ -142,11 +143,11 @@ def _committed(writer, place, deadline):
     return True
 
 
-def _reporter(reports):
+def _reporter(reports, number):
     def report(error, message):
         if error:
             raise RuntimeError(f"not written: {error}")
-        reports.append(message.offset())
+        reports[number] = message.offset()
     return report
 
 

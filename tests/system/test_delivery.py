@@ -275,6 +275,7 @@ def test_a_slow_reader_stalls_only_itself_and_keeps_the_membership(scene):
     assert "rebalance" not in daemon.log()[log_length:].lower()
     slow.reading = True
     slow.wait_messages(4000)
+    assert [m.offset for m in slow.of(topic, 0)] == list(range(4000))
     assert values_of(slow.of(topic, 0)) == stalled_values
     slow.mark_all()
     scene.wait_committed(topic, 0, 4000)
