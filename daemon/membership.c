@@ -414,7 +414,7 @@ static void finish_revoke(struct group *g)
 		abort(); /* a revoke that is not answered wedges the group: the supervisor restarts
 			    us */
 	commit_give_up(g);
-	kafka_unassign(g->kafka, list, n, g->cooperative);
+	check_answer(g, kafka_unassign(g->kafka, list, n, g->cooperative));
 	free(list);
 	g->stopped_us = now_us();
 	g->assigned = g->cooperative;

@@ -64,22 +64,28 @@ def test_a_local_move_tells_those_whose_claims_change(scene):
 @both
 def test_a_rebalance_of_the_group_tells_all_and_marks_on_start_count(scene):
     topic = scene.topic(2)
-    scene.witness.fill(topic, 0, 3)
-    scene.daemon()
+    for partition in (0, 1):
+        scene.witness.fill(topic, partition, 3)
+    daemon = scene.daemon()
     client = consumer(scene, topic, options={"auto_done": False})
-    client.wait_messages(3)
+    client.wait_messages(6)
     before = len(client.notified)
-    other = scene.daemon()
-    scene.consumer(topic, daemon=other)
+    scene.consumer(topic, daemon=scene.daemon())
     scene.wait_for(lambda: len(client.notified) > before, 30, "START")
     assert told(client)[before] == (START, [], [], [[topic, [0, 1]]])
-    assert client.mark(client.messages[2], answer=True) == 0
+    for message in client.messages:
+        if message.offset == 2:
+            assert client.mark(message, answer=True) == 0
     for claim in list(client.claims.values()):
         client.send("done", claim.id)
     scene.wait_for(lambda: len(client.notified) > before + 1, 30, "OK")
     assert client.notified[-1].kind == OK
-    assert len(client.places()) == 1
-    scene.wait_committed(topic, 0, 3)
+    kept = [partition for _, partition in client.places()]
+    assert len(kept) == 1
+    # The mock refuses commits while the group joins: who keeps the partition commits it then.
+    for partition in kept if scene.broker.is_mock else (0, 1):
+        scene.wait_committed(topic, partition, 3)
+    assert "before the release was over" not in daemon.log()
 
 
 @mock("the broker plays no part")
