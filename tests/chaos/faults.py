@@ -35,11 +35,11 @@ WHOLE_S = 60  # for a cluster to be whole again
 
 
 def draw_shape(seed):
-    """How many of what: 2 to 4 daemons, 4 to 12 consumers, of both kinds at each daemon, 12 to 20
+    """How many of what: 2 to 4 daemons, 4 to 16 consumers, of both kinds at each daemon, 12 to 20
     partitions, so that a consumer seldom is left without one."""
     dice = random.Random(f"shape {seed}")
     n_daemons = dice.randint(2, 4)
-    n_workers = dice.randint(2 * n_daemons, 3 * n_daemons)
+    n_workers = dice.randint(2 * n_daemons, 4 * n_daemons)
     workers = [(i // n_daemons % 2 == 0, dice.choice(PACES)) for i in range(n_workers)]
     strategy, newest = dice.choice(STRATEGIES)
     partitions = (dice.randint(6, 12), dice.randint(6, 8))
