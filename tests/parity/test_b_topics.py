@@ -11,7 +11,7 @@ both = pytest.mark.both
 real = pytest.mark.real
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = {"topic.metadata.refresh.interval.ms": "500"}
+QUICK = {"topic.metadata.refresh.interval.ms": "600"}
 
 
 def named_topics(scene, *endings):

@@ -103,7 +103,7 @@ def test_a_denied_peer_is_told_closed_and_logged_once(scene):
     assert refused.value.fatal
     assert client.wait_end() == "DENIED"
     scene.hub.quiet(0.1)
-    assert daemon.log().lower().count("denied") == 1
+    assert daemon.log().count("KG-0010 denied") == 1
 
 
 @mock

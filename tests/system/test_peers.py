@@ -323,7 +323,7 @@ def test_bad_peers_are_logged_once_each(scene, daemon):
     client = scene.client(name="mischief")
     client.send_bytes(b"\x00" * 100_000)
     assert code_of(client) == "MALFORMED"
-    assert daemon.log()[before:].lower().count("malformed") == 1
+    assert daemon.log()[before:].count("KG-0001 malformed") == 1
 
 
 # ---- with traffic -------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ def test_a_password_comes_from_a_credential_of_the_service_manager(scene):
 def test_an_unknown_topic_is_an_error_until_it_is_created(scene):
     missing, there = scene.topic(create=False), scene.topic(1)
     scene.witness.fill(there, 0, 2)
-    daemon = scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "500"})
+    daemon = scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "600"})
     client = scene.consumer([missing, there])
     error = client.wait_error("UNKNOWN_TOPIC")
     assert error.topic == missing and error.context == "topics" and not error.fatal
@@ -229,7 +229,7 @@ def test_an_unknown_topic_is_an_error_until_it_is_created(scene):
 def test_new_partitions_are_picked_up(scene):
     """B3."""
     topic = scene.topic(1)
-    scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "500"})
+    scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "600"})
     client = scene.consumer(topic).wait_claims([(topic, 0)])
     scene.broker.add_partitions(topic, 3)
     scene.witness.fill(topic, 2, 2)
@@ -240,7 +240,7 @@ def test_new_partitions_are_picked_up(scene):
 @real("the mock cannot delete topics")
 def test_a_deleted_topic_is_an_error_and_the_others_go_on(scene):
     topics = [scene.topic(1), scene.topic(1)]
-    scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "500"})
+    scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "600"})
     client = scene.consumer(topics).wait_claims([(t, 0) for t in topics])
     scene.broker.delete_topic(topics[0])
     assert client.wait_error("UNKNOWN_TOPIC").topic == topics[0]
