@@ -324,6 +324,8 @@ void fetcher_start(struct kafka *k, const struct kafka_tp *tp)
 	*f = (struct fetcher){
 		.queue = f->queue,
 		.told = true,
+		.assigned = true,
+		.stopped_us = f->stopped_us,
 		.position = fetcher_repeat(place, tp->offset),
 		.fetched = fetcher_repeat(place, tp->offset),
 		.deaf_until_us = fake_now_us + FAKE_HOLD_US,
@@ -341,6 +343,23 @@ void fetchers_stop(struct kafka *k, uint32_t places)
 		if (places & 1u << i)
 			k->fetchers[i].told = false;
 	k->listed &= ~places;
+}
+
+/* What is started while it stops may not be stopped before it has: librdkafka aborts. */
+void fetchers_unassign(struct kafka *k, uint32_t places)
+{
+	struct fetcher *f;
+	int i;
+
+	for (i = 0; i < N_PLACES; i++) {
+		f = &k->fetchers[i];
+		if (!(places & 1u << i) || !f->assigned)
+			continue;
+		assert(!f->stopped_us || fake_now_us >= f->stopped_us + FAKE_STOP_US);
+		f->assigned = false;
+		f->stopped_us = fake_now_us;
+	}
+	fetchers_stop(k, places);
 }
 
 uint32_t places_of(const struct kafka_tp *list, size_t n)

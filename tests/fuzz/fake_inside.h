@@ -9,7 +9,10 @@
 
 #include <sys/queue.h>
 
-enum { FAKE_HOLD_US = 1000000 }; /* a seek after an assign is lost for so long */
+enum {
+	FAKE_HOLD_US = 1000000, /* a seek after an assign is lost for so long */
+	FAKE_STOP_US = 500000,	/* until a fetcher that was stopped has stopped */
+};
 
 enum kind {
 	ASSIGN,
@@ -44,6 +47,8 @@ struct answer {
 struct fetcher {
 	struct kafka_queue *queue;
 	bool told, off, paused, consumed, failed; /* failed: its error is in the queue */
+	bool assigned;				  /* and not yet stopped by an answer */
+	uint64_t stopped_us;			  /* 0: never */
 	int64_t position, fetched;		  /* next to be taken; end of what was fetched */
 	uint64_t deaf_until_us;			  /* seeks are lost */
 };
@@ -86,7 +91,8 @@ struct kafka *handle_find(int group);
 
 int64_t fetcher_repeat(int place, int64_t offset); /* where it really starts */
 void fetcher_start(struct kafka *k, const struct kafka_tp *tp);
-void fetchers_stop(struct kafka *k, uint32_t places);
+void fetchers_stop(struct kafka *k, uint32_t places);	  /* they give nothing more */
+void fetchers_unassign(struct kafka *k, uint32_t places); /* for good */
 void fetcher_fetch(struct kafka *k, int place, int64_t n);
 uint32_t places_of(const struct kafka_tp *list, size_t n);
 

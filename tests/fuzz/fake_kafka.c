@@ -4,9 +4,10 @@
  *
  * The rules that librdkafka has for its callers are asserted: an event of the group is answered
  * once and by the right call, queues are opened before an assign and gone before the handle, no
- * handle is used once it was given to be freed, nothing is committed that is not owned or that
- * nobody marked. What it does to those who break its rules is done here too: a seek within a second
- * of an assign is lost unless a message came, and a fetcher that left its log hears no seek.
+ * handle is used once it was given to be freed, no fetcher is stopped that is stopping, nothing is
+ * committed that is not owned or that nobody marked. What it does to those who break its rules is
+ * done here too: a seek within a second of an assign is lost unless a message came, and a fetcher
+ * that left its log hears no seek.
  */
 #include "tests/fuzz/fake_inside.h"
 
@@ -225,7 +226,7 @@ int kafka_assign(struct kafka *k, const struct kafka_tp *list, size_t n, bool in
 	assert(!(places & ~k->owned));
 	answered(k, OWES_ASSIGN);
 	if (!incremental)
-		fetchers_stop(k, ~places);
+		fetchers_unassign(k, ~0u);
 	for (i = 0; i < n; i++)
 		fetcher_start(k, &list[i]);
 	handle_go_on(k);
@@ -237,7 +238,7 @@ int kafka_unassign(struct kafka *k, const struct kafka_tp *list, size_t n, bool 
 	uint32_t places = incremental ? places_of(list, n) : ~0u;
 
 	answered(k, k->owes == OWES_REVOKE ? OWES_REVOKE : OWES_NOTHING);
-	fetchers_stop(k, places);
+	fetchers_unassign(k, places);
 	handle_go_on(k);
 	return 0;
 }
