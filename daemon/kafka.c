@@ -731,6 +731,11 @@ int kafka_queue_seek(struct kafka_queue *q, int64_t offset)
 	return r;
 }
 
+size_t kafka_queue_length(struct kafka_queue *q)
+{
+	return rd_kafka_queue_length(q->rkqu);
+}
+
 int64_t kafka_queue_position(struct kafka_queue *q)
 {
 	const struct kafka_tp tp = {

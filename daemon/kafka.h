@@ -105,6 +105,7 @@ struct kafka_queue *kafka_queue_open(struct kafka *k, const char *topic, int32_t
 void kafka_queue_close(struct kafka_queue *q);
 size_t kafka_queue_take(struct kafka_queue *q, struct kafka_message *out, size_t max);
 int kafka_queue_seek(struct kafka_queue *q, int64_t offset);
+size_t kafka_queue_length(struct kafka_queue *q); /* also of what a seek has voided, until a take */
 int64_t kafka_queue_position(struct kafka_queue *q); /* -1: not known */
 int64_t kafka_queue_high(struct kafka_queue *q);     /* cached high water mark; -1: not known */
 bool kafka_needs_kick(

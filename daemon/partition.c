@@ -107,12 +107,15 @@ void partition_start_at(struct partition *p, int64_t offset)
 	p->last_taken_us = now_us();
 }
 
+/* What was queued counts as queued until the next take frees it: see on_empty(). */
 static void seek(struct partition *p, int64_t offset)
 {
 	p->want = -1;
 	p->next = offset;
-	if (p->queue)
-		kafka_queue_seek(p->queue, offset);
+	if (!p->queue)
+		return;
+	kafka_queue_seek(p->queue, offset);
+	p->was_full |= kafka_queue_length(p->queue) > 1;
 }
 
 /* Who holds it then tries: check_hold() seeks. */

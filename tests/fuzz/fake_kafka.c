@@ -386,6 +386,13 @@ int kafka_queue_seek(struct kafka_queue *q, int64_t offset)
 	return 0;
 }
 
+size_t kafka_queue_length(struct kafka_queue *q)
+{
+	const struct fetcher *f = &q->k->fetchers[q->place];
+
+	return (size_t)(f->fetched - f->position);
+}
+
 int64_t kafka_queue_position(struct kafka_queue *q)
 {
 	const struct fetcher *f = &q->k->fetchers[q->place];
