@@ -274,7 +274,8 @@ def unmarked(run, place, commit):
 
 def is_stale(run, place, commit, marked_at):
     """The mark was made after the same daemon had given the place a newer epoch; and it was not
-    told again with RESUME, which a lost connection makes right."""
+    told again with RESUME, which a lost connection makes right. libkgroup says RESUME before the
+    program reads that the connection was lost."""
     tenures = run.tenures[place]
     mine = next((t for t in tenures if (t.who, t.epoch) == (commit.who, commit.epoch)), None)
     if mine is None:
@@ -282,7 +283,7 @@ def is_stale(run, place, commit, marked_at):
     later = [t for t in tenures if t.daemon == mine.daemon and mine.t < t.t < marked_at
              and t.epoch > mine.epoch]
     told = [r for r in run.resumes[commit.who, place] if r[1] == commit.epoch]
-    lost_at = [t for t in run.lost_at[commit.who] if mine.t < t < commit.t]
+    lost_at = [t for t in run.lost_at[commit.who] if mine.t < t < commit.t + READS_LATE_S]
     return bool(later) and not told and not lost_at
 
 

@@ -130,12 +130,12 @@ static void write_assigned(struct run *run, const struct kg_event *event)
 				   event->partition, claims[i].start, claims[i].committed);
 }
 
-static void write_state(const struct run *run)
+static void write_state(const struct run *run, const struct kg_event *event)
 {
 	static const char *const names[] = {"connecting", "joining", "joined",
 					    "leaving",	  "failed",  "closed"};
 
-	write_line(run, "state %s", names[kg_consumer_state(run->consumer, NULL)]);
+	write_line(run, "state %s", names[event->state]);
 }
 
 /* What was handed out is done. */
@@ -153,7 +153,7 @@ static void write_news(struct run *run)
 		if (event.type == KG_EVENT_ASSIGNED)
 			write_assigned(run, &event);
 		else if (event.type == KG_EVENT_STATE)
-			write_state(run);
+			write_state(run, &event);
 		else if (event.type == KG_EVENT_RELEASING)
 			on_releasing(run, &event);
 		else if (event.type == KG_EVENT_RELEASED)

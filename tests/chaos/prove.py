@@ -90,7 +90,7 @@ class Planter:
         for place, its in self.run.tenures.items():
             for old, new in zip(its, its[1:]):
                 end = new.delivered[-1][0] + LATER_S if new.delivered else 0
-                lost = any(old.t < t < end for t in self.run.lost_at[old.who])
+                lost = any(old.t < t < end + checker.READS_LATE_S for t in self.run.lost_at[old.who])
                 told = self.run.resumes[old.who, place]
                 if (end and old.epoch and old.daemon == new.daemon and old.who != new.who
                         and old.epoch < new.epoch and not told and not lost):

@@ -169,6 +169,8 @@ static void test_the_loss_is_told_by_events(void **state)
 {
 	static const enum kg_event_type types[] = {KG_EVENT_RELEASED, KG_EVENT_RELEASED,
 						   KG_EVENT_STATE, KG_EVENT_STATE, KG_EVENT_STATE};
+	static const enum kg_state states[] = {KG_STATE_CONNECTING, KG_STATE_JOINING,
+					       KG_STATE_JOINED};
 	struct fake *f = fake_of(state);
 	struct kg_consumer *c = open_with_messages(f);
 	struct kg_event e;
@@ -181,6 +183,8 @@ static void test_the_loss_is_told_by_events(void **state)
 	for (i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		assert_int_equal(kg_consumer_next_event(c, &e), 1);
 		assert_int_equal(e.type, types[i]);
+		if (e.type == KG_EVENT_STATE)
+			assert_int_equal(e.state, states[i - 2]);
 	}
 	assert_int_equal(kg_consumer_next_event(c, &e), 0);
 	kg_consumer_free(c);

@@ -641,7 +641,7 @@ KG_API int kg_consumer_get_high_water_marks(struct kg_consumer *c, const struct 
 /* ---- events ---------------------------------------------------------------------------------- */
 
 enum kg_event_type {
-	KG_EVENT_STATE,	       /* kg_consumer_state() changed */
+	KG_EVENT_STATE,	       /* state: what kg_consumer_state() became then */
 	KG_EVENT_ASSIGNED,     /* topic, partition: a claim came */
 	KG_EVENT_RELEASING,    /* topic, partition: it will end; dwell_ms is left to mark */
 	KG_EVENT_RELEASED,     /* topic, partition: it has ended */
@@ -680,6 +680,7 @@ struct kg_event {
 	/* By topic and partition; valid until the next call of kg_consumer_next_event(). */
 	const struct kg_partition_id *claimed, *released, *current;
 	size_t n_claimed, n_released, n_current;
+	enum kg_state state;
 };
 
 /*

@@ -26,7 +26,7 @@
 
 void consumer_set_state(struct kg_consumer *c, enum kg_state state, struct kgp_bytes text)
 {
-	struct event e = {.type = KG_EVENT_STATE, .partition = -1};
+	struct event e = {.type = KG_EVENT_STATE, .partition = -1, .state = state};
 	enum kg_state before = c->state;
 
 	c->state = state;

@@ -97,6 +97,7 @@ static void tell(const struct event *e, struct kg_event *event)
 		.request = e->request,
 		.dwell_ms = e->dwell_ms,
 		.context = e->context,
+		.state = e->state,
 	};
 	if (e->notice)
 		notice_tell(e->notice, event);

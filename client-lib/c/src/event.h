@@ -19,6 +19,7 @@ struct event {
 	int32_t partition;
 	uint32_t request, dwell_ms;
 	int code;
+	enum kg_state state;
 	struct notice *notice; /* owned once it was pushed; NULL: none */
 	char text[];
 };
