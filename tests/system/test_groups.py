@@ -230,6 +230,28 @@ def test_two_daemons_share_a_group_and_one_takes_over(scene):
     assert {m.offset for m in one.messages if m.partition in handed_over} == {5}
 
 
+@real("the mock ends a rebalance when the session timeout is over, whoever is missing")
+def test_a_dwell_beyond_the_session_timeout_keeps_the_membership(scene):
+    topic = scene.topic(2)
+    for partition in (0, 1):
+        scene.witness.fill(topic, partition, 3)
+    daemon = scene.daemon()  # its session timeout is 4.5 s
+    first = scene.consumer(topic, dwell_time=20000, options={"auto_done": False})
+    first.wait_messages(6)
+    second = scene.consumer(topic, daemon=scene.daemon())
+    scene.wait_for(lambda: all(c.release for c in first.claims.values()), 20, "the releases")
+    scene.hub.stays(lambda: not second.claims, 10)
+    for message in first.messages:
+        if message.offset == 2:
+            assert first.mark(message, answer=True) == 0
+    for claim in list(first.claims.values()):
+        first.send("done", claim.id)
+    scene.wait_for(lambda: len(second.claims) == len(first.places()) == 1, 20, "a claim each")
+    for partition in (0, 1):
+        scene.wait_committed(topic, partition, 3)
+    assert not first.errors and "lost" not in daemon.log()
+
+
 @real("the mock ignores static members")
 def test_two_daemons_with_the_same_instance_id_are_named_and_one_works(scene):
     topic = scene.topic(1)

@@ -134,3 +134,37 @@ def test_writes_that_end_the_connection_lose_nothing(scene, fault):
             n_ends += 1
     assert seen == list(range(400))
     assert n_ends, "no write failed"
+
+
+@pytest.mark.slow(120)
+@pytest.mark.mock("the broker plays no part, and it is slow enough once")
+@pytest.mark.parametrize("kind", ["short", "again", "interrupted", "pipe", "reset"])
+def test_a_write_may_go_wrong_at_each_n(scene, kind):
+    """A hundred faults, the nth behind n good writes: with a message in each, every place of a
+    conversation is met. Those that end it are counted; the others nobody may see."""
+    n_faults, n_messages = 100, 5500
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, n_messages)
+    daemon = preload(scene, f"{kind}:each")
+    client = scene.client(window=(1, 1 << 20))
+    seen, n_ends = 0, 0
+
+    def see():
+        nonlocal seen
+        for message in client.messages:
+            assert message.offset <= seen, "a message was left out"
+            seen = max(seen, message.offset + 1)
+        if client.messages and not client.closed:
+            client.mark(client.messages[-1])
+        client.messages.clear()
+        return seen == n_messages
+    while seen < n_messages:
+        try:
+            client.reconnect() if client.opened else client.open("g", [topic])
+            client.wait_for(see, 60, "all messages")
+        except AssertionError:
+            assert client.closed and daemon.alive(), "it waits and is not told why"
+            see()
+            n_ends += 1
+    assert f"the last of {n_faults} faults" in daemon.log(), "too few writes for all of them"
+    assert n_ends == (n_faults if kind in ("pipe", "reset") else 0)

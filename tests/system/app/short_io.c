@@ -4,8 +4,10 @@
  *
  * SHORT_IO=KIND:N makes every Nth write to a stream socket of the family AF_UNIX go so: "short"
  * takes one byte of it, "again" and "interrupted" none (EAGAIN, EINTR), "pipe" and "reset" end it
- * (EPIPE, ECONNRESET). Whatever SHORT_IO says, SO_SNDBUF is the kernel's least, so that no frame
- * goes out in one piece. TCP sockets, librdkafka's, are left alone.
+ * (EPIPE, ECONNRESET). KIND:each lets 1 write come before the first fault, 2 before the second, and
+ * so on to the hundredth, which is the last, and is told on stderr. Whatever SHORT_IO says,
+ * SO_SNDBUF is the kernel's least, so that no frame goes out in one piece. TCP sockets,
+ * librdkafka's, are left alone.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,8 +17,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-enum { LEAST_SNDBUF = 4608 };
+enum { LEAST_SNDBUF = 4608, MOST_FAULTS = 100 };
 
 static bool is_client(int fd)
 {
@@ -25,6 +28,21 @@ static bool is_client(int fd)
 
 	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX &&
 	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM;
+}
+
+static bool is_due(const char *n)
+{
+	static unsigned n_writes, n_faults; /* writes: since the last fault with "each" */
+
+	n_writes++;
+	if (strcmp(n, "each") != 0)
+		return n_writes % (unsigned)atoi(n) == 0;
+	if (n_faults == MOST_FAULTS || n_writes <= n_faults + 1)
+		return false;
+	n_writes = 0;
+	if (++n_faults == MOST_FAULTS)
+		dprintf(STDERR_FILENO, "the last of %d faults\n", MOST_FAULTS);
+	return true;
 }
 
 /* Whose turn it is: 0 none, 1 a byte only, below 0 the error. The loop's thread writes alone. */
@@ -38,11 +56,10 @@ static int next_fault(int fd)
 		     {"interrupted", -EINTR},
 		     {"pipe", -EPIPE},
 		     {"reset", -ECONNRESET}};
-	static unsigned n_writes;
 	const char *word = getenv("SHORT_IO"), *colon = word ? strchr(word, ':') : NULL;
 	size_t i;
 
-	if (!colon || !is_client(fd) || ++n_writes % (unsigned)atoi(colon + 1))
+	if (!colon || !is_client(fd) || !is_due(colon + 1))
 		return 0;
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strncmp(word, kinds[i].name, (size_t)(colon - word)))
