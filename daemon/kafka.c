@@ -42,6 +42,7 @@ struct kafka {
 	int event_fd;
 	bool light; /* of no group: its queue is the handle's main one */
 	bool closing, closed;
+	uint64_t full_messages, full_bytes; /* a queue with so much is not filled any further */
 	_Atomic(struct kafka_queue *)
 		ready; /* pushed by librdkafka's threads, taken whole by ours */
 };
@@ -104,9 +105,10 @@ int kafka_strategy_check(enum kgp_strategy strategy, char *why, size_t size)
 	return -ENOTSUP;
 }
 
-bool kafka_needs_kick(void)
+bool kafka_needs_kick(const struct kafka *k, uint64_t n_messages, uint64_t n_bytes)
 {
-	return version() < VERSION_BACKOFF;
+	return version() < VERSION_BACKOFF &&
+	       (n_messages >= k->full_messages || n_bytes >= k->full_bytes);
 }
 
 int kafka_setting_check(const char *key, const char *value, char *why, size_t size)
@@ -250,6 +252,16 @@ fail:
 
 /* ---- the handle ------------------------------------------------------------------------------ */
 
+static uint64_t read_setting(const struct kafka *k, const char *name)
+{
+	char value[32] = "";
+	size_t size = sizeof(value);
+
+	if (rd_kafka_conf_get(rd_kafka_conf(k->rk), name, value, &size) != RD_KAFKA_CONF_OK)
+		abort(); /* every version has it, and as a number */
+	return strtoull(value, NULL, 10);
+}
+
 int kafka_open(const struct kafka_options *options, const struct kafka_handler *handler,
 	       void *owner, struct kafka **out, char *why, size_t size)
 {
@@ -270,6 +282,8 @@ int kafka_open(const struct kafka_options *options, const struct kafka_handler *
 	if (!k->rk)
 		goto fail;
 	*out = k;
+	k->full_messages = read_setting(k, "queued.min.messages");
+	k->full_bytes = read_setting(k, "queued.max.messages.kbytes") * 1024;
 	if (k->light) {
 		k->consumer_queue = rd_kafka_queue_get_main(k->rk);
 		return 0;

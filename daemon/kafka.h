@@ -108,8 +108,9 @@ int kafka_queue_seek(struct kafka_queue *q, int64_t offset);
 size_t kafka_queue_length(struct kafka_queue *q); /* also of what a seek has voided, until a take */
 int64_t kafka_queue_position(struct kafka_queue *q); /* -1: not known */
 int64_t kafka_queue_high(struct kafka_queue *q);     /* cached high water mark; -1: not known */
-bool kafka_needs_kick(
-	void); /* rule: a queue that ran empty after it was full is refilled by a seek */
+/* Rule: a queue that ran empty after it was full is refilled by a seek. Could one have been full
+ * that gave so many messages with so many bytes of values since it was empty before? */
+bool kafka_needs_kick(const struct kafka *k, uint64_t n_messages, uint64_t n_bytes);
 
 uint32_t kafka_message_put_headers(const struct kafka_message *m, struct kgp_buf *out,
 				   uint64_t *bytes);

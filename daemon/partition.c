@@ -25,10 +25,8 @@ enum {
 	HIGH_US = 100000,	/* a high water mark is looked at again after so long */
 	HIGH_NEWS_US = 2000000, /* while its queue was read within so long */
 	HOLD_US = 1000000,	/* a seek after a replacing assign waits this long at most */
-	STALL_US = 100000,	/* a queue unread for so long was probably full */
 	STEADY_US = 1500000,	/* a position is believed after so long */
 	CLOSED_BY_MOST = 64,
-	KICK_MESSAGES = 2000, /* and so was one that gave so many without a pause */
 };
 
 size_t partition_key_init(struct partition_key *key, const char *topic, int32_t id)
@@ -115,7 +113,7 @@ static void seek(struct partition *p, int64_t offset)
 	if (!p->queue)
 		return;
 	kafka_queue_seek(p->queue, offset);
-	p->was_full |= kafka_queue_length(p->queue) > 1;
+	p->was_voided |= kafka_queue_length(p->queue) > 1;
 }
 
 /* Who holds it then tries: check_hold() seeks. */
@@ -235,16 +233,18 @@ static size_t take_carry(struct partition *p, struct kafka_message *out, size_t 
 static void on_empty(struct partition *p)
 {
 	p->idle = true;
-	if (p->was_full && kafka_needs_kick() && now_us() >= p->hold_until_us)
+	if (kafka_needs_kick(p->group->kafka, p->was_voided ? UINT64_MAX : p->n_taken,
+			     p->taken_bytes) &&
+	    now_us() >= p->hold_until_us)
 		kafka_queue_seek(p->queue, p->next);
-	p->was_full = false;
-	p->taken_in_a_row = 0;
+	p->was_voided = false;
+	p->n_taken = p->taken_bytes = 0;
 }
 
 size_t partition_take(struct partition *p, struct kafka_message *out, size_t max)
 {
 	uint64_t now = now_us();
-	size_t n;
+	size_t n, i;
 
 	if (p->n_carry)
 		return take_carry(p, out, max);
@@ -257,9 +257,9 @@ size_t partition_take(struct partition *p, struct kafka_message *out, size_t max
 	}
 	p->idle = false;
 	p->position = -1;
-	p->taken_in_a_row += n;
-	if (now - p->last_taken_us > STALL_US || p->taken_in_a_row >= KICK_MESSAGES)
-		p->was_full = true;
+	p->n_taken += n;
+	for (i = 0; i < n; i++)
+		p->taken_bytes += out[i].record.value.size;
 	p->last_taken_us = now;
 	return filter(p, out, n);
 }

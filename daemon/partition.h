@@ -48,21 +48,21 @@ struct partition {
 	struct claim *claim;		    /* its holder; not owned; NULL: nobody */
 	uint8_t (*closed_by)[KGP_ID_BYTES]; /* owned; ids of consumers that gave it back */
 	unsigned n_closed_by;
-	int64_t initial;	  /* literal: an offset, KAFKA_OFFSET_EARLIEST or _LATEST */
-	int64_t next;		  /* offset that the next message taken has at least */
-	int64_t want;		  /* a seek that waits until the fetcher runs; -1: none */
-	uint64_t hold_until_us;	  /* seeks wait until then, or the first message */
-	struct event *hold_timer; /* owned; while want waits */
-	int64_t earliest, end;	  /* of the log, as last asked; -1: not known */
-	uint64_t ends_us;	  /* when both were learned */
-	uint64_t end_us;	  /* when end was */
-	int64_t high;		  /* of librdkafka, as last looked at; -1: not known */
-	uint64_t high_us;	  /* when that was */
-	uint64_t last_taken_us;	  /* when the queue was read last */
-	bool was_full;		 /* the queue probably reached its bounds since it last ran empty */
-	uint64_t taken_in_a_row; /* without the queue running empty */
-	uint64_t paused_us;	 /* since when it is paused for memory; 0: it is not */
-	uint64_t healed_us;	 /* when its fetcher was last started again where it was */
+	int64_t initial;	       /* literal: an offset, KAFKA_OFFSET_EARLIEST or _LATEST */
+	int64_t next;		       /* offset that the next message taken has at least */
+	int64_t want;		       /* a seek that waits until the fetcher runs; -1: none */
+	uint64_t hold_until_us;	       /* seeks wait until then, or the first message */
+	struct event *hold_timer;      /* owned; while want waits */
+	int64_t earliest, end;	       /* of the log, as last asked; -1: not known */
+	uint64_t ends_us;	       /* when both were learned */
+	uint64_t end_us;	       /* when end was */
+	int64_t high;		       /* of librdkafka, as last looked at; -1: not known */
+	uint64_t high_us;	       /* when that was */
+	uint64_t last_taken_us;	       /* when the queue was read last */
+	uint64_t n_taken, taken_bytes; /* since the queue last ran empty; bytes of values */
+	bool was_voided;	       /* something was left in it by a seek since then */
+	uint64_t paused_us;	       /* since when it is paused for memory; 0: it is not */
+	uint64_t healed_us;	       /* when its fetcher was last started again where it was */
 	uint64_t doubted_us;  /* since when its offset is beyond the end of the log; 0: it is not */
 	bool told;	      /* librdkafka's assignment has it */
 	bool failing;	      /* it told an error, and no message since */

@@ -407,9 +407,9 @@ int64_t kafka_queue_high(struct kafka_queue *q)
 	return f->consumed ? f->fetched : -1;
 }
 
-bool kafka_needs_kick(void)
+bool kafka_needs_kick(const struct kafka *k, uint64_t n_messages, uint64_t n_bytes)
 {
-	return cluster.old_library;
+	return cluster.old_library && (n_messages > 3 || n_bytes > 1000);
 }
 
 uint32_t kafka_message_put_headers(const struct kafka_message *m, struct kgp_buf *out,

@@ -156,6 +156,28 @@ def test_a_seek_away_from_a_full_queue_is_not_slept_over(scene):
     assert sum(wait > 0.7 for wait in waits) < 3, waits
 
 
+@real("the mock keeps 5 MB of a partition")
+def test_a_queue_that_was_full_by_bytes_is_filled_again_at_once(scene):
+    """Below 2.2.0 the fetcher sleeps for a second when a queue has reached its bounds, of messages
+    or of bytes; a program that is faster than that would wait for it again and again."""
+    n_messages = 500
+    topic = scene.topic(1)
+    for first in range(0, n_messages, 100):
+        scene.witness.fill(topic, 0, 100, n_bytes=100_000, first=first)
+    scene.daemon()
+    client = scene.client(window=(4, 1 << 20)).open("g", [topic])
+    came = []
+
+    def handle():
+        while len(came) < len(client.messages):
+            came.append(time.monotonic())
+            time.sleep(0.002)  # what the program does with it
+        return len(came) == n_messages
+    scene.wait_for(handle, 30, "all messages")
+    waits = [after - before for before, after in zip(came, came[1:])]
+    assert sum(wait > 0.4 for wait in waits) < 3, sorted(waits)[-8:]
+
+
 @both
 def test_a_cluster_that_does_not_answer_does_not_hold_up_another(scene):
     """Calls that wait for a broker are made by the helper, never by the loop."""
