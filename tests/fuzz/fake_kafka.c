@@ -407,9 +407,10 @@ int64_t kafka_queue_high(struct kafka_queue *q)
 	return f->consumed ? f->fetched : -1;
 }
 
+/* More than the two that fetcher_repeat() gives again. */
 bool kafka_needs_kick(const struct kafka *k, uint64_t n_messages, uint64_t n_bytes)
 {
-	return cluster.old_library && (n_messages > 3 || n_bytes > 1000);
+	return cluster.old_library && (n_messages > 3 || n_bytes > 3 * BIG_BYTES);
 }
 
 uint32_t kafka_message_put_headers(const struct kafka_message *m, struct kgp_buf *out,
