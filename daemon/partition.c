@@ -70,11 +70,25 @@ struct partition *partition_free(struct partition *p)
 	return NULL;
 }
 
+/* What an earlier assign has left is void and counts as queued all the same: old libraries sleep up
+ * to a second over a queue that is full of it. Nothing fills it before the assign. */
+static void drop_left(struct partition *p)
+{
+	struct kafka_message m;
+
+	while (kafka_queue_take(p->queue, &m, 1))
+		kafka_message_deinit(&m);
+}
+
 int partition_attach(struct partition *p, struct kafka *k)
 {
 	partition_detach(p);
 	p->queue = kafka_queue_open(k, p->topic, p->id, p);
-	return p->queue ? 0 : -ENOMEM;
+	if (!p->queue)
+		return -ENOMEM;
+	if (p->state != PARTITION_ACTIVE) /* else it is fetched, and would go on behind them */
+		drop_left(p);
+	return 0;
 }
 
 void partition_detach(struct partition *p)

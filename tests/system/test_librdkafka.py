@@ -179,6 +179,35 @@ def test_a_queue_that_was_full_by_bytes_is_filled_again_at_once(scene):
 
 
 @both
+def test_a_rebalance_with_a_full_queue_is_not_slept_over(scene):
+    """Below 2.2.0 what an earlier assign has left counts as queued until it is taken, which nobody
+    does who has no credit; with more than queued.min.messages of it the fetcher sleeps."""
+    topics = [scene.topic(1) for _ in range(13)]  # one without a backlog would keep it awake
+    for topic in topics:
+        scene.witness.fill(topic, 0, 4000)
+    scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "30000"})  # so would this
+    client = scene.client(window=None).open("g", [topics[0]])
+    client.wait_claims([(topics[0], 0)])
+
+    def wait_for_a_message():
+        began = time.monotonic()
+        client.messages.clear()
+        client.credit(1, 1 << 20)
+        client.wait_messages(1)
+        return time.monotonic() - began
+    waits = []
+    for topic in topics[1:]:
+        wait_for_a_message()
+        time.sleep(0.3)  # the queues fill
+        old = client.claim(topics[0], 0)
+        scene.client(window=None).open("g", [topic])
+        client.wait_for(lambda o=old: client.places() and o.id not in client.claims, 20, "its end")
+        time.sleep(0.05)  # the fetchers look at their queues
+        waits.append(wait_for_a_message())
+    assert sum(wait > 0.7 for wait in waits) < 3, waits
+
+
+@both
 def test_a_cluster_that_does_not_answer_does_not_hold_up_another(scene):
     """Calls that wait for a broker are made by the helper, never by the loop."""
     topic = scene.topic(1)
