@@ -225,6 +225,8 @@ static void deliver(struct claim *claim)
 		t.target = c->connection->max_frame;
 	if (is_full(claim))
 		return;
+	if (p->paused_us)
+		memory_on_read(p);
 	n = partition_take(p, messages, how_many(&t));
 	if (!n && p->idle) {
 		claim_unset_runnable(claim);

@@ -9,7 +9,8 @@
  * somebody waits to read goes on each second, in turn: a budget that cannot be kept slows delivery
  * down and never stops it. Pressure does the same whatever our size is, a quarter each time it is
  * told, but to those only that nobody waits to read, until somebody does or it was not told for
- * 10 s: it may last for as long as the machine runs. A paused partition costs its consumer the
+ * 10 s: it may last for as long as the machine runs. While the budget is kept, who comes to read a
+ * paused partition does not wait for the next second. A paused partition costs its consumer the
  * time to fetch again, never a message.
  */
 #include "daemon/memory.h"
@@ -155,6 +156,12 @@ static void resume_next_reader(struct daemon *d)
 				first = p;
 	if (first)
 		partition_pause_for_memory(first, false);
+}
+
+void memory_on_read(struct partition *p)
+{
+	if (!p->group->daemon->memory.is_short)
+		partition_pause_for_memory(p, false);
 }
 
 /* ---- the budget ------------------------------------------------------------------------------ */

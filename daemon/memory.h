@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct daemon;
+struct partition;
 
 struct memory {
 	struct cgroup cgroup;
@@ -26,6 +27,7 @@ void memory_close(struct daemon *d);
 void memory_tick(struct daemon *d);
 void memory_set_budget(struct daemon *d); /* the configuration is another */
 const char *memory_get_source(const struct daemon *d);
+void memory_on_read(struct partition *p); /* it is paused, and somebody would read it now */
 unsigned memory_count_paused(const struct daemon *d);
 
 #endif

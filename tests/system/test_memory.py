@@ -6,6 +6,7 @@ a cgroup of the kernel's, where there is one with the memory controller.
 """
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -161,6 +162,32 @@ def test_pressure_pauses_what_is_unread_and_nothing_is_lost(scene, pressure):
     for partition in range(4):
         offsets = [m.offset for m in client.of(topic, partition)]
         assert offsets == list(range(2000))
+
+
+@both
+def test_who_comes_to_read_what_pressure_has_paused_waits_for_no_tick(scene, pressure):
+    path, tell = pressure
+    topic = scene.topic(1)
+    scene.witness.fill(topic, 0, 2000)
+    scene.daemon(env={"MEMORY_PRESSURE_WATCH": str(path)})
+    client = scene.consumer(topic, options={"window": None})
+    client.wait_claims([(topic, 0)])
+    client.credit(1, MIB)
+    client.wait_messages(1)
+
+    def is_paused():
+        tell()
+        return scene.status()[0]["daemon"]["n_paused_for_memory"]
+    waits = []
+    for n in range(16):
+        scene.wait_for(is_paused, 10, "a paused partition")
+        time.sleep(0.07 * n % 1)  # anywhere between two ticks
+        began = time.monotonic()
+        client.credit(1, MIB)
+        client.wait_messages(n + 2)
+        waits.append(time.monotonic() - began)
+    assert [m.offset for m in client.messages] == list(range(17))
+    assert sum(wait > 0.5 for wait in waits) < 4, waits
 
 
 @mock
