@@ -178,11 +178,11 @@ def test_a_queue_that_was_full_by_bytes_is_filled_again_at_once(scene):
     assert sum(wait > 0.4 for wait in waits) < 3, sorted(waits)[-8:]
 
 
-@both
+@real("a rebalance of the mock takes 3.5 s")
 def test_a_rebalance_with_a_full_queue_is_not_slept_over(scene):
     """Below 2.2.0 what an earlier assign has left counts as queued until it is taken, which nobody
     does who has no credit; with more than queued.min.messages of it the fetcher sleeps."""
-    topics = [scene.topic(1) for _ in range(13)]  # one without a backlog would keep it awake
+    topics = [scene.topic(1) for _ in range(11)]  # one without a backlog would keep it awake
     for topic in topics:
         scene.witness.fill(topic, 0, 4000)
     scene.daemon(kafka={"topic.metadata.refresh.interval.ms": "30000"})  # so would this
